@@ -1,0 +1,141 @@
+#include "lib/base/codec.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char hex_digits[] = "0123456789abcdef";
+static const char base64url_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+void rbe_hex_encode(const void *p, size_t n, char *ret_text)
+{
+    const unsigned char *b = p;
+
+    for (size_t i = 0; i < n; i++) {
+        *ret_text++ = hex_digits[b[i] >> 4];
+        *ret_text++ = hex_digits[b[i] & 15];
+    }
+    *ret_text = '\0';
+}
+
+static int hex_value(char c, bool any_case)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (any_case && c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+bool rbe_hex_decode(const char *text, size_t len, void *ret_bytes, size_t n)
+{
+    unsigned char *b = ret_bytes;
+
+    if (len != 2 * n)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        int high = hex_value(text[2 * i], false), low = hex_value(text[2 * i + 1], false);
+
+        if (high < 0 || low < 0)
+            return false;
+        b[i] = (unsigned char)(high << 4 | low);
+    }
+    return true;
+}
+
+size_t rbe_base64url_encode(const void *p, size_t n, char *ret_text)
+{
+    const unsigned char *b = p;
+    char *to = ret_text;
+    uint32_t bits = 0;
+    unsigned have = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        bits = bits << 8 | b[i];
+        for (have += 8; have >= 6; have -= 6)
+            *to++ = base64url_digits[bits >> (have - 6) & 63];
+    }
+    if (have)
+        *to++ = base64url_digits[bits << (6 - have) & 63];
+    *to = '\0';
+    return (size_t)(to - ret_text);
+}
+
+static int base64url_value(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '-' ? 62 : c == '_' ? 63 : -1;
+}
+
+ptrdiff_t rbe_base64url_decode(const char *text, size_t len, void *ret_bytes, size_t max)
+{
+    unsigned char *b = ret_bytes;
+    uint32_t bits = 0;
+    unsigned have = 0;
+    size_t n = 0;
+
+    if (len % 4 == 1)
+        return -1;
+    for (size_t i = 0; i < len; i++) {
+        int v = base64url_value(text[i]);
+
+        if (v < 0)
+            return -1;
+        bits = bits << 6 | (uint32_t)v;
+        have += 6;
+        if (have >= 8) {
+            have -= 8;
+            if (n == max)
+                return -1;
+            b[n++] = (unsigned char)(bits >> have);
+        }
+    }
+    if (bits & ((1u << have) - 1))
+        return -1;
+    return (ptrdiff_t)n;
+}
+
+ptrdiff_t rbe_percent_decode(char *text, size_t len, bool form)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+
+        if (c == '%') {
+            int high = i + 2 < len ? hex_value(text[i + 1], true) : -1;
+            int low = i + 2 < len ? hex_value(text[i + 2], true) : -1;
+
+            if (high < 0 || low < 0 || (high | low) == 0)
+                return -1;
+            c = (char)(high << 4 | low);
+            i += 2;
+        } else if (c == '+' && form)
+            c = ' ';
+        text[n++] = c;
+    }
+    text[n] = '\0';
+    return (ptrdiff_t)n;
+}
+
+bool rbe_int_parse(const char *text, int64_t min, int64_t max, int64_t *ret)
+{
+    char *end;
+
+    if (!((text[0] >= '0' && text[0] <= '9') || (text[0] == '-' && text[1] >= '0' && text[1] <= '9')))
+        return false;
+    errno = 0;
+    intmax_t v = strtoimax(text, &end, 10);
+    if (errno || *end || v < min || v > max)
+        return false;
+    *ret = v;
+    return true;
+}

@@ -1,0 +1,43 @@
+/* The mmap'ed file that all processes of an installation share: atomic numbers, nothing that must survive.
+ *
+ * It is all zeros when new, and zeros mean "nothing yet", so no process has to initialise it; its name carries the layout's
+ * version, so programs of two versions never meet in one file. It is allocated on disk when it is made: a full disk fails the
+ * start, not a store into the mapping.
+ *
+ *     series   RBE_SHARE_SERIES records of a metric's name with labels and its numbers (lib/base/metrics)
+ *     pairs    RBE_SHARE_PAIRS counters of wanted incrementals (lib/core/demand)
+ */
+#ifndef RBE_BASE_SHARE_H
+#define RBE_BASE_SHARE_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/base/mem.h"
+
+enum { RBE_SHARE_SERIES = 1024, RBE_SHARE_VALUES = 16, RBE_SHARE_PAIRS = 4096, RBE_SHARE_NAME = 120 };
+
+struct rbe_share_series {
+    _Atomic uint64_t state;                  /* 0 free, 1 being named, 2 in use */
+    char name[RBE_SHARE_NAME];
+    _Atomic uint64_t value[RBE_SHARE_VALUES];
+};
+
+struct rbe_share_pair {
+    _Atomic int64_t source, target;
+    _Atomic uint64_t count;
+    _Atomic uint64_t busy;                   /* 1 while a process changes source and target */
+};
+
+struct rbe_share {
+    struct rbe_share_series series[RBE_SHARE_SERIES];
+    struct rbe_share_pair pairs[RBE_SHARE_PAIRS];
+};
+
+/* Maps dir/shared.<layout>, making it when it is not there. */
+enum rbe_code rbe_share_open(const char *dir, struct rbe_share **ret, struct rbe_err *e) RBE_MUST_USE;
+void rbe_share_close(struct rbe_share *s);
+RBE_DEFINE_CLEANUP(share, struct rbe_share, rbe_share_close)
+
+#endif

@@ -1,0 +1,44 @@
+/* What a process of the suite holds: configuration, databases, the shared file, its signing keys. One a process, opened
+ * after fork; there are no other globals.
+ *
+ * The data directory:
+ *     rbe.yaml rbe.local.yaml          (where rbe-serve or init put them; may be elsewhere)
+ *     db/rbe.db db/usage.db
+ *     packages/p/<32 hex>/<file name>  a package, and beside it its `manifest`
+ *     tmp/                             uploads and packages being made, same file system as packages/
+ *     run/shared.<n>                   the mmap'ed file of counters (lib/base/share)
+ */
+#ifndef RBE_CORE_APP_H
+#define RBE_CORE_APP_H
+
+#include "lib/base/share.h"
+#include "lib/core/settings.h"
+#include "lib/store/store.h"
+#include "lib/wrap/hash.h"
+
+enum { RBE_SECRETS_MAX = 8 };
+
+struct rbe_app {
+    const struct rbe_settings *settings;
+    struct rbe_store *store;
+    struct rbe_share *share;
+    struct rbe_hmac *signer[RBE_SECRETS_MAX];    /* one for each sign_secret */
+    size_t signers;
+    const char *inspector;                       /* path of rbe-inspect */
+};
+
+enum rbe_app_mode { RBE_APP_READ, RBE_APP_WRITE };
+/* Settings must outlive the app. Becomes the owner of the data directory when started as root (rbe_become_owner). */
+enum rbe_code rbe_app_open(const struct rbe_settings *settings, enum rbe_app_mode mode, struct rbe_app **ret,
+                           struct rbe_err *e) RBE_MUST_USE;
+void rbe_app_close(struct rbe_app *app);
+RBE_DEFINE_CLEANUP(app, struct rbe_app, rbe_app_close)
+
+/* Makes the data directory and databases (init), or brings them up to date; also reads version names again when the parser
+ * table has grown. *ret_applied may be NULL. */
+enum rbe_code rbe_app_migrate(const struct rbe_settings *settings, unsigned *ret_applied, struct rbe_err *e) RBE_MUST_USE;
+
+/* "<data_dir>/<below>", in the arena. */
+const char *rbe_app_path(const struct rbe_app *app, struct rbe_arena *arena, const char *below);
+
+#endif

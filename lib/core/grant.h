@@ -1,0 +1,35 @@
+/* Download keys: a right to fetch one package until a time, proved by a signature and kept nowhere.
+ *
+ * A key is base64url (no padding, one spelling) of
+ *     1 byte   kind, which is also the version of the record: 1 download, 2 status of a publish
+ *     8 bytes  package row id, big-endian
+ *     5 bytes  expiry, seconds since 1970, big-endian
+ *     8 bytes  cdk row id, big-endian, 0 for none
+ *     n bytes  region, [a-z0-9-]{0,24}
+ *     32 bytes HMAC-SHA256 (RFC 2104) of all before it
+ * at most 78 bytes, 104 characters. Every secret verifies, the first signs.
+ */
+#ifndef RBE_CORE_GRANT_H
+#define RBE_CORE_GRANT_H
+
+#include "lib/core/app.h"
+
+enum { RBE_GRANT_REGION_MAX = 24, RBE_GRANT_TEXT = 105 };
+
+enum rbe_grant_kind { RBE_GRANT_DOWNLOAD = 1, RBE_GRANT_STATUS = 2 };
+
+struct rbe_grant {
+    enum rbe_grant_kind kind;
+    int64_t package;
+    int64_t expires;             /* seconds; 0 with RBE_GRANT_STATUS: never */
+    int64_t cdk;
+    char region[RBE_GRANT_REGION_MAX + 1];
+};
+
+/* No system call, no allocation. */
+void rbe_grant_sign(struct rbe_app *app, const struct rbe_grant *g, char ret_text[static RBE_GRANT_TEXT]);
+/* Forged, mangled, of another kind or not canonical: RBE_NOROUTE. Expired at `now` (with auth.key_skew): RBE_GONE. */
+enum rbe_code rbe_grant_verify(struct rbe_app *app, enum rbe_grant_kind kind, const char *text, int64_t now,
+                               struct rbe_grant *ret, struct rbe_err *e) RBE_MUST_USE;
+
+#endif

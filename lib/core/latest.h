@@ -1,0 +1,51 @@
+/* What should this client install? One question, one record; dialects render it.
+ */
+#ifndef RBE_CORE_LATEST_H
+#define RBE_CORE_LATEST_H
+
+#include "lib/core/app.h"
+#include "lib/core/grant.h"
+#include "lib/core/target.h"
+#include "lib/store/package.h"
+
+struct rbe_question {
+    const char *rid;
+    enum rbe_channel channel;
+    enum rbe_system system;
+    enum rbe_arch arch;
+    const char *current;         /* version name the client is on, "" when not said */
+    const char *cdk;             /* "" when not said */
+    const char *region;          /* "" for default */
+    int64_t now;
+};
+
+enum rbe_update { RBE_UPDATE_UNTOLD, RBE_UPDATE_NONE, RBE_UPDATE_FULL, RBE_UPDATE_INCREMENTAL, RBE_UPDATE_MAX };
+
+struct rbe_latest {
+    const char *rid, *version_name;
+    int64_t version_number;
+    enum rbe_channel channel;    /* of the version */
+    enum rbe_system system;      /* of the package */
+    enum rbe_arch arch;
+    enum rbe_update update;      /* RBE_UPDATE_UNTOLD: the asker has no right to know (no cdk, or a bad one) */
+    enum rbe_format format;      /* of an incremental */
+    int64_t file_size;
+    unsigned char sha256[32];
+    const char *release_note, *custom_data;
+    int64_t published_at;
+    int64_t cdk_expires;         /* 0: none or never */
+    enum rbe_code verdict;       /* RBE_OK, or what is wrong with the cdk (RBE_CDK_*) */
+    struct rbe_grant grant;      /* to be signed when the answer is rendered, for FULL and INCREMENTAL */
+};
+
+/* "none", "full", "incremental"; NULL for untold. */
+const char *rbe_update_name(enum rbe_update update);
+/* "files", …; NULL for a full package. */
+const char *rbe_format_name(enum rbe_format format);
+
+/* Unknown resource or nothing for this platform: RBE_NOTFOUND "resource not found". Texts live in the arena. Notes a missing
+ * incremental and the version asked from in the shared file (lib/core/demand), writes nothing else. */
+enum rbe_code rbe_latest_find(struct rbe_app *app, const struct rbe_question *q, struct rbe_arena *arena,
+                              struct rbe_latest *ret, struct rbe_err *e) RBE_MUST_USE;
+
+#endif

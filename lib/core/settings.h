@@ -1,0 +1,57 @@
+/* The configuration of an installation: one table (settings.c) from which the parser, its checks, the example file, the
+ * manual page and `rbe-admin config` are made. Values are ready to use: paths absolute, sizes in bytes, times in seconds.
+ */
+#ifndef RBE_CORE_SETTINGS_H
+#define RBE_CORE_SETTINGS_H
+
+#include "lib/wrap/conf.h"
+
+enum rbe_sendfile { RBE_SENDFILE_NONE, RBE_SENDFILE_X_SENDFILE, RBE_SENDFILE_X_ACCEL, RBE_SENDFILE_MAX };
+
+struct rbe_settings {
+    const char *file;                        /* the configuration file, NULL when there is none */
+    struct {
+        const char *data_dir;                /* absolute; relative ones are taken from the file's directory */
+        const char *public_url;              /* no trailing slash; empty: derived from the request */
+        struct rbe_conf_list trusted_proxies;    /* addresses or CIDR blocks */
+        int64_t workers;                     /* 0: one when spawned on descriptor 0, else one a CPU */
+        int64_t max_requests;                /* a worker retires after so many; 0: never */
+        const char *region_id;
+    } instance;
+    struct {
+        struct rbe_conf_list sign_secret;    /* the first signs, all verify; each at least 16 bytes */
+        int64_t key_skew;                    /* seconds */
+    } auth;
+    struct {
+        int journal;                         /* enum rbe_journal */
+        bool auto_migrate;
+    } database;
+    struct {
+        int sendfile;                        /* enum rbe_sendfile */
+        const char *accel_prefix;            /* of X-Accel-Redirect: "/rbe-packages/" */
+    } storage;
+    struct {
+        int64_t upload_bytes, archive_entries, archive_bytes;
+    } limits;
+    struct {
+        int64_t max_patches;                 /* a package */
+    } batch;
+    struct {
+        int64_t download_effective_time;     /* seconds a download key lives */
+    } extra;
+    struct {
+        struct rbe_conf_list allow;          /* addresses or CIDR blocks that may read /metrics */
+    } metrics;
+    struct {
+        int level;                           /* enum rbe_log_level */
+    } log;
+    struct rbe_arena arena;                  /* owns the texts */
+};
+
+/* The table, for the documentation and `config list`. */
+const struct rbe_conf_key *rbe_settings_table(size_t *ret_n);
+/* file of NULL: $RBE_CONFIG, else SYSCONFDIR/rbe/rbe.yaml. */
+enum rbe_code rbe_settings_load(const char *file, struct rbe_settings *ret, struct rbe_err *e) RBE_MUST_USE;
+void rbe_settings_release(struct rbe_settings *s);
+
+#endif

@@ -1,0 +1,29 @@
+/* Builds an incremental package of format "files" and proves it.
+ *
+ * The package is an archive of the target's own kind (zip, else tar.gz) that holds changes.json first and then, sorted by
+ * path, the added directories and the added, modified and carried files and links. Zip entries are copied as they are
+ * compressed; a tar is streamed once. The same two packages give the same bytes.
+ */
+#ifndef RBE_PATCH_BUILD_H
+#define RBE_PATCH_BUILD_H
+
+#include "lib/patch/inspect.h"
+#include "lib/patch/plan.h"
+
+struct rbe_build {
+    const struct rbe_manifest *from, *to;
+    const struct rbe_plan *plan;
+    int target_fd;               /* the target's full package */
+    enum rbe_arc_type target_type;
+    int out_fd;                  /* empty, open for reading and writing */
+    int tmp_dir_fd;              /* a directory for temporary files, on disk */
+};
+
+/* The kind of archive a target's incrementals are: zip for zip, else tar.gz. */
+enum rbe_arc_type rbe_build_type(enum rbe_arc_type target_type);
+enum rbe_code rbe_build_files(const struct rbe_build *b, struct rbe_err *e) RBE_MUST_USE;
+/* Reads the built package back: every entry hashes to the target's manifest, changes.json is the plan, and from − deleted +
+ * package is `to`. RBE_FAULT with the path and both hashes when it is not. */
+enum rbe_code rbe_build_prove(const struct rbe_build *b, struct rbe_err *e) RBE_MUST_USE;
+
+#endif

@@ -1,0 +1,52 @@
+/* Rows of package: a stored file that is a full package of a version for one platform, or leads to it from another one.
+ *
+ * A package is immutable and complete on disk before its row is put; its path is never reused.
+ */
+#ifndef RBE_STORE_PACKAGE_H
+#define RBE_STORE_PACKAGE_H
+
+#include "lib/store/store.h"
+
+/* As kept in the database: never renumber. */
+enum rbe_format { RBE_FORMAT_FULL = 0, RBE_FORMAT_FILES = 1, RBE_FORMAT_MAX };
+
+struct rbe_package {
+    int64_t id, version;         /* row ids */
+    int system, arch;            /* of core/target */
+    enum rbe_format format;
+    int64_t target, source;      /* row ids of the full packages it leads to and from; 0 and 0 for a full one */
+    const char *file_type;       /* "zip", "tar.gz", … or the extension of a full resource's file */
+    const char *path;            /* below the storage root: "p/<32 hex>/<file name>", also the public path */
+    int64_t size;
+    unsigned char sha256[32];
+    unsigned char tree[32];      /* hash of the manifest; zeros where there is none */
+    int64_t files;               /* files and links in it; 0 where it is no archive */
+    int64_t created_at, purged_at;
+};
+
+/* Another package for the same place: RBE_VERSION_EXISTS. Sets id. */
+enum rbe_code rbe_package_put(struct rbe_store *s, struct rbe_package *p, struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_package_get(struct rbe_store *s, int64_t id, struct rbe_arena *arena, struct rbe_package *ret,
+                              struct rbe_err *e) RBE_MUST_USE;
+/* The full package of a version for exactly this platform, purged or not. */
+enum rbe_code rbe_package_find(struct rbe_store *s, int64_t version, int system, int arch, struct rbe_arena *arena,
+                               struct rbe_package *ret, bool *ret_found, struct rbe_err *e) RBE_MUST_USE;
+/* The package that leads from source to target in this format. */
+enum rbe_code rbe_package_find_patch(struct rbe_store *s, int64_t target, int64_t source, enum rbe_format format,
+                                     struct rbe_arena *arena, struct rbe_package *ret, bool *ret_found, struct rbe_err *e)
+    RBE_MUST_USE;
+/* Packages of a version (full first, then by id); version 0 for all packages after id `after`, by id, at most limit. */
+enum rbe_code rbe_package_list(struct rbe_store *s, int64_t version, int64_t after, int64_t limit, struct rbe_arena *arena,
+                               struct rbe_package **ret, size_t *ret_n, struct rbe_err *e) RBE_MUST_USE;
+
+/* What a download needs to know of a package, in one statement. */
+struct rbe_package_origin {
+    struct rbe_package package;
+    const char *rid, *version_name;
+    const char *source_name;     /* version name of the source, NULL for a full one */
+    int64_t withdrawn_at;        /* of the version */
+};
+enum rbe_code rbe_package_find_origin(struct rbe_store *s, int64_t id, struct rbe_arena *arena,
+                                      struct rbe_package_origin *ret, bool *ret_found, struct rbe_err *e) RBE_MUST_USE;
+
+#endif

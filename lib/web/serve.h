@@ -1,0 +1,43 @@
+/* The request loop: FastCGI on descriptor 0 or a socket of its own, prefork or single, and plain CGI; the same handlers in all.
+ *
+ * A program is a table of routes. Unknown paths answer 404 and wrong methods 405 with Allow, both as JSON; HEAD works where
+ * GET does. A handler that fails is answered by the table of lib/base/err; faults of the server are logged, with a text
+ * that tells the client nothing of its inside.
+ */
+#ifndef RBE_WEB_SERVE_H
+#define RBE_WEB_SERVE_H
+
+#include "lib/base/share.h"
+#include "lib/web/req.h"
+#include "lib/web/resp.h"
+
+typedef enum rbe_code (*rbe_handler)(void *ctx, struct rbe_req *r, struct rbe_resp *p, struct rbe_err *e);
+
+struct rbe_route {
+    unsigned methods;            /* enum rbe_method, or-ed; HEAD comes with GET */
+    const char *pattern;         /* "/resources/{}/latest": {} matches one non-empty segment; the route's label in metrics */
+    rbe_handler handle;
+    bool plain_errors;           /* reserved for answers that are no envelope: /health, /metrics */
+};
+
+struct rbe_serve_options {
+    const char *name;            /* of the program: "latest" */
+    const struct rbe_route *routes;
+    size_t n_routes;
+    const char *listen;          /* socket to make: "/path/sock" or "host:port"; NULL: descriptor 0 or CGI */
+    int64_t workers;             /* 0: one when spawned on descriptor 0, else one a CPU */
+    int64_t max_requests;        /* a worker retires after so many; 0: never */
+    const char *public_url;      /* "" for none */
+    const char *const *trusted_proxies;
+    size_t n_trusted_proxies;
+    /* Called in each worker before its first request; what *ret_ctx gets is handed to handlers. *ret_share (may stay NULL) is
+     * where requests are counted. */
+    enum rbe_code (*open)(void *arg, void **ret_ctx, struct rbe_share **ret_share, struct rbe_err *e);
+    void (*close)(void *ctx);
+    void *arg;
+};
+/* Serves until SIGTERM or SIGINT (what is in flight is finished), or one request as CGI. Returns the process' exit status.
+ * The parent of a prefork forks a worker anew when it dies, with growing delays when it dies young. */
+int rbe_serve(const struct rbe_serve_options *o);
+
+#endif

@@ -1,0 +1,57 @@
+/* Configuration from YAML by libyaml, through one table of keys: what is not in the table, or breaks its row, fails with
+ * file:line. No other file includes yaml.h.
+ *
+ * Three layers, the later one winning key by key: FILE.yaml, FILE.local.yaml beside it (may be missing), and the environment
+ * variable RBE_SECTION_KEY, whose value is read as YAML. The file is two levels deep, "section:" and "key:"; a row's name is
+ * "section.key".
+ */
+#ifndef RBE_WRAP_CONF_H
+#define RBE_WRAP_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/base/mem.h"
+
+enum rbe_conf_type {
+    RBE_CONF_TEXT,       /* const char *; empty means unset */
+    RBE_CONF_INT,        /* int64_t within [min,max] */
+    RBE_CONF_BOOL,       /* bool: true, false */
+    RBE_CONF_DURATION,   /* int64_t seconds, written as 10m, 2h, 90d or plain seconds, within [min,max] */
+    RBE_CONF_SIZE,       /* int64_t bytes, written as 512, 64K, 10M, 4G, 1T (powers of 1024), within [min,max] */
+    RBE_CONF_WORD,       /* int: index into words[] */
+    RBE_CONF_LIST,       /* struct rbe_conf_list: a YAML list of scalars, or one scalar as a list of one */
+    RBE_CONF_TYPE_MAX
+};
+
+struct rbe_conf_list {
+    const char **v;
+    size_t n;
+};
+
+struct rbe_conf_key {
+    const char *name;            /* "section.key" */
+    enum rbe_conf_type type;
+    size_t offset;               /* of the field in the struct that is filled */
+    const char *preset;          /* the default, as it would stand in the file; NULL for empty */
+    int64_t min, max;            /* of INT, DURATION, SIZE; of the length of TEXT and of a LIST's items when max > 0 */
+    const char *const *words;    /* of WORD, ended by NULL */
+    bool reloadable;             /* takes effect on SIGHUP */
+    bool secret;                 /* shown as "(set)" by config list */
+    const char *help;            /* a sentence or two, plain text */
+    /* Looks at the text of the value (each item of a LIST); returns NULL, or the rule it breaks. May be NULL. */
+    const char *(*check)(const char *text);
+};
+
+/* Fills `into` from defaults, file, local file and environ (NULL-ended "K=V", may be NULL); strings live in the arena.
+ * file of NULL: defaults and environment only. A missing file, unknown section or key, wrong type or broken rule:
+ * RBE_REFUSED with "FILE:LINE: section.key: what is wrong" (the environment variable's name in place of FILE:LINE). */
+enum rbe_code rbe_conf_load(const struct rbe_conf_key *table, size_t n, const char *file, char *const *environ,
+                            struct rbe_arena *arena, void *into, struct rbe_err *e) RBE_MUST_USE;
+
+/* The present value of a row as text that the file would take (a LIST as a YAML flow list), for config list. */
+const char *rbe_conf_show(const struct rbe_conf_key *key, const void *from, struct rbe_arena *arena);
+
+#endif
