@@ -1,6 +1,6 @@
-/* Zip archives (PKWARE APPNOTE 6.3.10): a strict reader of the directory, and a writer that takes entries as they are.
+/* Zip archives (PKWARE APPNOTE 6.3.10): a strict reader.
  *
- * The reader accepts only archives that any two readers see alike: local and central headers agree, entries lie one behind
+ * It accepts only archives that any two readers see alike: local and central headers agree, entries lie one behind
  * the other from byte 0 to the central directory without gap or overlap, nothing stands behind the end record but its
  * comment. Stored and deflated entries, zip64, data descriptors; no encryption, no splitting, no central directory
  * encryption, no strong encryption. Names are bytes here; patch/rules judges them.
@@ -14,6 +14,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/mem.h"
+#include "lib/wrap/deflate.h"
 
 enum rbe_zip_method { RBE_ZIP_STORED = 0, RBE_ZIP_DEFLATED = 8 };
 
@@ -38,22 +39,7 @@ struct rbe_zip {
 enum rbe_code rbe_zip_open(int fd, size_t max_entries, struct rbe_arena *arena, struct rbe_zip *ret, struct rbe_err *e)
     RBE_MUST_USE;
 /* Unpacks one entry piece by piece into sink; checks size and CRC-32 (RBE_INVALID when they differ). */
-typedef enum rbe_code (*rbe_sink)(void *arg, const void *p, size_t n, struct rbe_err *e);
 enum rbe_code rbe_zip_read(int fd, const struct rbe_zip_entry *entry, rbe_sink sink, void *arg, struct rbe_err *e)
     RBE_MUST_USE;
-
-struct rbe_zip_writer;
-/* Writes to fd from its start; fd stays the caller's. */
-struct rbe_zip_writer *rbe_zip_writer_new(int fd);
-void rbe_zip_writer_free(struct rbe_zip_writer *w);
-RBE_DEFINE_CLEANUP(zip_writer, struct rbe_zip_writer, rbe_zip_writer_free)
-/* Copies an entry of the archive on from_fd as it is compressed there, under the same name, time and mode. */
-enum rbe_code rbe_zip_copy(struct rbe_zip_writer *w, int from_fd, const struct rbe_zip_entry *entry, struct rbe_err *e)
-    RBE_MUST_USE;
-/* Adds n bytes as a new entry, deflated when that is smaller. unix_mode is an st_mode; a directory's name ends in '/'. */
-enum rbe_code rbe_zip_add(struct rbe_zip_writer *w, const char *name, uint16_t unix_mode, uint32_t dos_time, const void *p,
-                          size_t n, struct rbe_err *e) RBE_MUST_USE;
-/* Writes the central directory; the archive is complete afterwards (not synced). */
-enum rbe_code rbe_zip_finish(struct rbe_zip_writer *w, struct rbe_err *e) RBE_MUST_USE;
 
 #endif
