@@ -1,0 +1,340 @@
+# What the tests that speak HTTP share: a fresh installation in a temporary directory, a real web server in front of it (or
+# the bare CGI environment), and a client. Perl's core modules only.
+#
+#   use Rbe::Test;
+#   each_host {
+#       my $rbe = shift;                            # started, with an admin token
+#       my $r = $rbe->get('/resources/my-app/latest');
+#       is $r->{status}, 404;
+#       is $r->{json}{code}, 8001;
+#   };
+#
+# RBE_BUILD names the build directory (default build), RBE_HOSTS the hosts each_host goes through (default "lighttpd cgi").
+package Rbe::Test;
+use strict;
+use warnings;
+use Carp qw(croak);
+use Cwd qw(abs_path);
+use Digest::SHA qw(sha256_hex);
+use Exporter qw(import);
+use File::Path qw(make_path);
+use File::Temp qw(tempdir);
+use HTTP::Tiny;
+use IO::Socket::INET;
+use JSON::PP;
+use POSIX qw(:sys_wait_h);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+our @EXPORT = qw(each_host build_dir slurp spew run tree_of pack_tree free_port $JSON);
+our $JSON = JSON::PP->new->utf8->canonical;
+
+sub build_dir { abs_path($ENV{RBE_BUILD} || 'build') or croak 'no build directory' }
+
+sub slurp {
+    my ($path) = @_;
+    open my $fh, '<:raw', $path or croak "$path: $!";
+    local $/;
+    return scalar <$fh> // '';
+}
+
+sub spew {
+    my ($path, $bytes) = @_;
+    open my $fh, '>:raw', $path or croak "$path: $!";
+    print {$fh} $bytes;
+    close $fh or croak "$path: $!";
+    return $path;
+}
+
+# Runs a program without a shell; returns (exit status, stdout, stderr).
+sub run {
+    my (@argv) = @_;
+    my $opt = ref $argv[0] eq 'HASH' ? shift @argv : {};
+    my $dir = tempdir(CLEANUP => 1);
+    my $pid = fork // croak "fork: $!";
+    if (!$pid) {
+        chdir $opt->{dir} or POSIX::_exit(126) if $opt->{dir};
+        $ENV{$_} = $opt->{env}{$_} for keys %{$opt->{env} || {}};
+        open STDIN, '<', $opt->{in} || '/dev/null';
+        open STDOUT, '>', "$dir/out";
+        open STDERR, '>', "$dir/err";
+        exec { $argv[0] } @argv or POSIX::_exit(127);
+    }
+    waitpid $pid, 0;
+    return ($? & 127 ? 128 + ($? & 127) : $? >> 8, slurp("$dir/out"), slurp("$dir/err"));
+}
+
+sub free_port {
+    my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => 0) or croak "no port: $!";
+    return $s->sockport;
+}
+
+# {path => [kind, mode, sha256 or link target]} of all below a directory.
+sub tree_of {
+    my ($root) = @_;
+    my (%tree, $walk);
+    $walk = sub {
+        my ($below) = @_;
+        opendir my $dh, "$root/$below" or croak "$root/$below: $!";
+        for my $name (grep { !/^\.\.?$/ } readdir $dh) {
+            my $path = $below eq '' ? $name : "$below/$name";
+            my $full = "$root/$path";
+            if (-l $full) { $tree{$path} = ['l', '', readlink $full] }
+            elsif (-d _) { $tree{$path} = ['d', '', '']; $walk->($path) }
+            else { $tree{$path} = ['f', sprintf('%04o', (stat _)[2] & 0777), sha256_hex(slurp($full))] }
+        }
+    };
+    $walk->('');
+    return \%tree;
+}
+
+# Packs a directory as zip or tar.gz (tar.xz, tar.zst) into file; the archive's root is the tree's root.
+sub pack_tree {
+    my ($dir, $type, $file) = @_;
+    my @argv = $type eq 'zip'
+        ? ('zip', '-q', '-X', '-y', '-r', $file, '.')
+        : ('tar', '-C', $dir, '-caf', $file, '.');
+    my ($status, undef, $err) = run({dir => $dir}, @argv);
+    croak "packing $dir: $err" if $status;
+    return $file;
+}
+
+# Runs the body once for each host, each time with a fresh installation.
+sub each_host(&;%) {
+    my ($body, %opt) = @_;
+    for my $host (split ' ', $ENV{RBE_HOSTS} || 'lighttpd cgi') {
+        next if $opt{only} && !grep { $_ eq $host } @{$opt{only}};
+        subtest $host => sub {
+            my $rbe = Rbe::Test->start(host => $host, %opt);
+            $body->($rbe);
+            $rbe->stop;
+        };
+    }
+}
+
+# host: lighttpd or cgi; config: {"section.key" => YAML text} overriding what rbe-serve made.
+sub start {
+    my ($class, %opt) = @_;
+    my $self = bless {
+        host => $opt{host} || 'lighttpd', build => build_dir(), dir => tempdir('rbe-XXXXXX', TMPDIR => 1, CLEANUP => 1),
+    }, $class;
+    $self->{data} = "$self->{dir}/data";
+    mkdir $self->{data} or croak $!;
+    $self->{config} = "$self->{data}/rbe.yaml";
+    $self->admin_ok('init');
+    my %section;
+    while (my ($key, $value) = each %{$opt{config} || {}}) {
+        my ($s, $k) = split /\./, $key, 2;
+        $section{$s} .= "  $k: $value\n";
+    }
+    spew("$self->{data}/rbe.local.yaml", join '', map { "$_:\n$section{$_}" } sort keys %section) if %section;
+    if ($self->{host} eq 'cgi') { $self->{base} = 'http://updates.example' }
+    else { $self->boot }
+    ($self->{token}) = split /\n/, $self->admin_ok(qw(token create test-admin --scope admin));
+    return $self;
+}
+
+sub boot {
+    my ($self) = @_;
+    for my $try (1 .. 5) {
+        my $port = free_port();
+        pipe my $r, my $w or croak $!;
+        my $pid = fork // croak $!;
+        if (!$pid) {
+            setpgrp;
+            close $r;
+            open STDIN, '<', '/dev/null';
+            open STDOUT, '>&', $w;
+            open STDERR, '>>', "$self->{dir}/serve.err";
+            exec "$self->{build}/bin/rbe-serve", '--data', $self->{data}, '--port', $port or POSIX::_exit(127);
+        }
+        close $w;
+        my $line = <$r>;
+        if (defined $line && $line =~ m{^rbe-serve: ready on (http://\S+)$}) {
+            @$self{qw(pid base port)} = ($pid, $1, $port);
+            return;
+        }
+        waitpid $pid, 0;
+    }
+    croak 'rbe-serve did not start: ' . slurp("$self->{dir}/serve.err");
+}
+
+sub stop {
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or return;
+    kill TERM => $pid;
+    my $until = time + 20;
+    my $gone;
+    sleep 0.02 until ($gone = waitpid($pid, WNOHANG) == $pid) || time > $until;
+    if (!$gone) {
+        kill KILL => -$pid;
+        waitpid $pid, 0;
+        fail 'rbe-serve stops on SIGTERM';
+    }
+    is $? >> 8, 0, 'rbe-serve ends with status 0' if $gone;
+    # What sanitizers and crashed workers say must not pass unseen.
+    for my $log (glob "$self->{data}/log/*.log") {
+        my $text = slurp($log);
+        ok 0, "nothing bad in $log: $1" if $text =~ /((?:ERROR: \w+Sanitizer|runtime error:|SUMMARY: \w+Sanitizer)[^\n]*)/;
+    }
+}
+
+sub DESTROY { my $self = shift; local ($?, $@); kill KILL => -$self->{pid} if $self->{pid} }
+
+# rbe-admin on this installation: (exit status, stdout, stderr).
+sub admin {
+    my ($self, @argv) = @_;
+    return run("$self->{build}/bin/rbe-admin", '--config', $self->{config}, @argv);
+}
+
+sub admin_ok {
+    my ($self, @argv) = @_;
+    my ($status, $out, $err) = $self->admin(@argv);
+    croak "rbe-admin @argv: status $status: $err$out" if $status;
+    return $out;
+}
+
+# One run of the batch tool until nothing is left to do.
+sub batch {
+    my ($self) = @_;
+    my ($status, $out, $err) = run("$self->{build}/bin/rbe-batch", '--config', $self->{config});
+    croak "rbe-batch: status $status: $err" if $status;
+    return $out;
+}
+
+sub request {
+    my ($self, $method, $path, %opt) = @_;
+    my %headers = %{$opt{headers} || {}};
+    my $token = exists $opt{token} ? $opt{token} : undef;
+    $headers{Authorization} = "Bearer $token" if defined $token;
+    if ($opt{json}) {
+        $opt{body} = $JSON->encode($opt{json});
+        $headers{'Content-Type'} //= 'application/json';
+    }
+    my $r = $self->{host} eq 'cgi' ? $self->cgi($method, $path, \%headers, $opt{body})
+          : $self->http($method, $path, \%headers, $opt{body});
+    $r->{json} = eval { $JSON->decode($r->{content}) } if length $r->{content};
+    return $r;
+}
+
+sub get    { my ($self, $path, %opt) = @_; $self->request(GET => $path, %opt) }
+sub head   { my ($self, $path, %opt) = @_; $self->request(HEAD => $path, %opt) }
+sub post   { my ($self, $path, %opt) = @_; $self->request(POST => $path, token => $self->{token}, %opt) }
+
+sub http {
+    my ($self, $method, $path, $headers, $body) = @_;
+    # A connection of its own for each request: the answers of all workers are seen.
+    my $ua = HTTP::Tiny->new(keep_alive => 0, max_redirect => 0, timeout => 120);
+    my $url = $path =~ m{^https?://} ? $path : $self->{base} . $path;
+    my $r = $ua->request($method, $url, {headers => $headers, defined $body ? (content => $body) : ()});
+    croak "$method $url: $r->{content}" if $r->{status} == 599;
+    return {status => $r->{status}, headers => $r->{headers}, content => $r->{content} // ''};
+}
+
+sub program_of {
+    my ($path) = @_;
+    return $path =~ m{^(/api)?/resources/download/} ? 'download' : $path =~ m{/latest$} ? 'latest' : 'admin';
+}
+
+# The same request as a web server hands it to a CGI program (RFC 3875).
+sub cgi {
+    my ($self, $method, $url, $headers, $body) = @_;
+    $url =~ s{^\Q$self->{base}\E}{};
+    my ($path, $query) = split /\?/, $url, 2;
+    my $program = program_of($path);
+    (my $decoded = $path) =~ s/%([0-9A-Fa-f]{2})/chr hex $1/ge;
+    my %env = (
+        PATH => $ENV{PATH}, GATEWAY_INTERFACE => 'CGI/1.1', SERVER_PROTOCOL => 'HTTP/1.1', SERVER_SOFTWARE => 'test',
+        REQUEST_METHOD => $method, SCRIPT_NAME => "/cgi-bin/$program.fcgi", PATH_INFO => $decoded,
+        QUERY_STRING => $query // '', REQUEST_URI => $url, REMOTE_ADDR => '127.0.0.1', SERVER_NAME => 'updates.example',
+        SERVER_PORT => 80, HTTP_HOST => 'updates.example', RBE_CONFIG => $self->{config},
+        (map { $_ => $ENV{$_} } grep { /^(TMPDIR|\wSAN_OPTIONS)$/ } keys %ENV), %{$self->{env} || {}},
+    );
+    while (my ($name, $value) = each %$headers) {
+        (my $var = uc $name) =~ tr/-/_/;
+        $env{$var eq 'CONTENT_TYPE' || $var eq 'CONTENT_LENGTH' ? $var : "HTTP_$var"} = $value;
+    }
+    $env{CONTENT_LENGTH} //= length $body if defined $body;
+    my $in = "$self->{dir}/cgi.in";
+    spew($in, $body // '');
+    local %ENV = %env;
+    my ($status, $out, $err) = run({in => $in}, "$self->{build}/cgi-bin/$program.fcgi");
+    spew("$self->{dir}/cgi.err", $err);
+    my ($head, $content) = split /\r?\n\r?\n/, $out, 2;
+    croak "$program.fcgi as CGI: status $status, output '$out', $err" unless defined $content;
+    ok 0, "nothing bad from $program.fcgi: $1" if $err =~ /((?:ERROR: \w+Sanitizer|runtime error:)[^\n]*)/;
+    my %got;
+    for (split /\r?\n/, $head) {
+        my ($name, $value) = /^([^:]+):\s*(.*)$/ or croak "header line '$_'";
+        $got{lc $name} = $value;
+    }
+    my $code = $got{status} ? (split ' ', delete $got{status})[0] : 200;
+    return {status => $code, headers => \%got, content => $content, stderr => $err};
+}
+
+# multipart/form-data: a list of [name, value] or [name, bytes, file name], in the order they are sent.
+sub multipart {
+    my ($self, @parts) = @_;
+    my $boundary = 'x' . sha256_hex(join '|', map { $_->[0] } @parts);
+    my $body = '';
+    for my $part (@parts) {
+        my ($name, $value, $file) = @$part;
+        $body .= "--$boundary\r\nContent-Disposition: form-data; name=\"$name\""
+            . (defined $file ? "; filename=\"$file\"\r\nContent-Type: application/octet-stream" : '') . "\r\n\r\n$value\r\n";
+    }
+    return (body => "$body--$boundary--\r\n", headers => {'Content-Type' => "multipart/form-data; boundary=$boundary"});
+}
+
+# Publishes a file; %field: version_name, channel, system, arch, old_version, … and file (a path) or bytes.
+sub publish {
+    my ($self, $rid, %field) = @_;
+    my $token = exists $field{token} ? delete $field{token} : $self->{token};
+    my $path = delete $field{file};
+    my $bytes = delete $field{bytes} // slurp($path);
+    my $name = delete $field{file_name} // ($path ? $path =~ s{.*/}{}r : 'package.zip');
+    my @parts = map { my $k = $_; map { [$k, $_] } ref $field{$k} ? @{$field{$k}} : $field{$k} } sort keys %field;
+    return $self->request(POST => "/resources/$rid/versions", token => $token,
+        $self->multipart(@parts, ['file', $bytes, $name]));
+}
+
+sub create {
+    my ($self, $rid, %field) = @_;
+    return $self->post('/resources', json => {resource_id => $rid, %field});
+}
+
+# A zip of the given files, {path => content}; content undef makes a directory, a reference ['target'] a link.
+sub zip_of {
+    my ($self, $files, $type) = @_;
+    my $n = ++$self->{archives};
+    my $dir = "$self->{dir}/tree$n";
+    make_path($dir);
+    make_tree($dir, $files);
+    return pack_tree($dir, $type || 'zip', "$self->{dir}/archive$n." . ($type || 'zip'));
+}
+
+sub make_tree {
+    my ($dir, $files) = @_;
+    for my $path (sort keys %$files) {
+        my $content = $files->{$path};
+        (my $parent = "$dir/$path") =~ s{/[^/]*$}{};
+        make_path($parent);
+        if (!defined $content) { make_path("$dir/$path") }
+        elsif (ref $content) { symlink $content->[0], "$dir/$path" or croak $! }
+        else { spew("$dir/$path", $content); chmod 0755, "$dir/$path" if $content =~ /^#!/ }
+    }
+}
+
+# Pids of the processes whose executable is this program of the build, children of this server only.
+sub worker_pids {
+    my ($self, $program) = @_;
+    my @pids;
+    for my $dir (glob '/proc/[0-9]*') {
+        my $exe = readlink "$dir/exe" or next;
+        next unless $exe =~ m{/\Q$program\E$};
+        my $env = eval { slurp("$dir/cmdline") } // '';
+        push @pids, $dir =~ s{.*/}{}r if $env =~ /\Q$self->{data}\E/;
+    }
+    return @pids;
+}
+
+1;
