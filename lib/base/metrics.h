@@ -1,4 +1,4 @@
-/* Prometheus metrics over all processes together: counters, gauges and histograms in the shared file.
+/* Prometheus metrics over all processes together: counters and histograms in the shared file.
  *
  * A series is a family of the table in metrics.c plus labels in Prometheus' own spelling ("route=\"/health\",code=\"200\"").
  * Finding one costs a hash and a compare; a process keeps the pointer. Labels come from fixed sets only, so their number is
@@ -26,6 +26,13 @@ enum rbe_metric {
 void rbe_metric_add(struct rbe_share *share, enum rbe_metric metric, const char *labels, uint64_t n);
 /* One observation of a histogram, in nanoseconds. */
 void rbe_metric_observe(struct rbe_share *share, enum rbe_metric metric, const char *labels, uint64_t ns);
+
+/* The same for one who counts often: finds the series once (NULL when share is NULL or there is no room), counts in it then.
+ * The pointer is good as long as share is open; NULL counts as dropped where share is there. */
+struct rbe_share_series *rbe_metric_find(struct rbe_share *share, enum rbe_metric metric, const char *labels);
+void rbe_metric_series_add(struct rbe_share *share, struct rbe_share_series *s, uint64_t n);
+void rbe_metric_series_observe(struct rbe_share *share, struct rbe_share_series *s, uint64_t ns);
+
 /* The text format, version 0.0.4: families in table order with HELP and TYPE, series sorted. */
 void rbe_metrics_format(struct rbe_share *share, struct rbe_str *out);
 
