@@ -1,9 +1,11 @@
-/* Configuration from YAML by libyaml, through one table of keys: what is not in the table, or breaks its row, fails with
- * file:line. No other file includes yaml.h.
+/* Configuration from YAML by libyaml, through one table of keys: what is not in the table, or breaks its row, fails
+ * with file:line. No other file includes yaml.h.
  *
- * Three layers, the later one winning key by key: FILE.yaml, FILE.local.yaml beside it (may be missing), and the environment
- * variable RBE_SECTION_KEY, whose value is read as YAML. The file is two levels deep, "section:" and "key:"; a row's name is
- * "section.key".
+ * Three layers, the later one winning key by key: FILE.yaml, FILE.local.yaml beside it (may be missing), and the
+ * environment variable RBE_SECTION_KEY, whose value is read as YAML (RBE_CONFIG is none, and RBE_ variables whose
+ * section is not in the table are left alone). The file is two levels deep, "section:" and "key:"; a row's name is
+ * "section.key". An empty or null value stands for the default. A key that stands twice, anchors, aliases, tags, a
+ * second document and files over 1 MiB are refused.
  */
 #ifndef RBE_WRAP_CONF_H
 #define RBE_WRAP_CONF_H
@@ -45,13 +47,14 @@ struct rbe_conf_key {
     const char *(*check)(const char *text);
 };
 
-/* Fills `into` from defaults, file, local file and environ (NULL-ended "K=V", may be NULL); strings live in the arena.
+/* Fills `into` from defaults, file, local file and env (NULL-ended "K=V", may be NULL); strings live in the arena.
  * file of NULL: defaults and environment only. A missing file, unknown section or key, wrong type or broken rule:
  * RBE_REFUSED with "FILE:LINE: section.key: what is wrong" (the environment variable's name in place of FILE:LINE). */
-enum rbe_code rbe_conf_load(const struct rbe_conf_key *table, size_t n, const char *file, char *const *environ,
+enum rbe_code rbe_conf_load(const struct rbe_conf_key *table, size_t n, const char *file, char *const *env,
                             struct rbe_arena *arena, void *into, struct rbe_err *e) RBE_MUST_USE;
 
-/* The present value of a row as text that the file would take (a LIST as a YAML flow list), for config list. */
+/* The present value of a row as text that the file would take (a LIST as a YAML flow list), for config list. A secret is
+ * shown as "(set)", or "" when it is empty. */
 const char *rbe_conf_show(const struct rbe_conf_key *key, const void *from, struct rbe_arena *arena);
 
 #endif
