@@ -1,0 +1,315 @@
+#include "lib/wrap/deflate.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+enum { CHUNK = 64 * 1024, LEVEL = 6, GZIP_BITS = 15 + 16, RAW_BITS = -15, OS_UNIX = 3 };
+
+/* zlib fails only for want of memory or by wrong use of its functions, and neither can be handled. */
+static void must(int code)
+{
+    if (code != Z_OK)
+        abort();
+}
+
+uint32_t rbe_crc32(uint32_t crc, const void *p, size_t n)
+{
+    return (uint32_t)crc32_z(crc, p, n);
+}
+
+static enum rbe_code read_at(int fd, void *p, size_t n, uint64_t offset, size_t *ret_n, struct rbe_err *e)
+{
+    ssize_t got;
+
+    do
+        got = pread(fd, p, n, (off_t)offset);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return rbe_fail_errno(e, "reading the archive");
+    *ret_n = (size_t)got;
+    return RBE_OK;
+}
+
+static enum rbe_code broken(struct rbe_err *e, const char *what)
+{
+    return rbe_invalid(e, "file", "broken", "%s", what);
+}
+
+/* One raw DEFLATE stream being undone. */
+struct inflation {
+    z_stream z;
+    unsigned char in[CHUNK], out[CHUNK];
+    int fd;
+    uint64_t offset, left;           /* packed bytes not yet read */
+    uint64_t room;                   /* unpacked bytes that may still come */
+    uint32_t crc;
+};
+
+static enum rbe_code fill(struct inflation *x, struct rbe_err *e)
+{
+    size_t n = x->left < CHUNK ? (size_t)x->left : CHUNK;
+
+    if (x->z.avail_in > 0 || n == 0)
+        return RBE_OK;
+    RBE_TRY(read_at(x->fd, x->in, n, x->offset, &n, e));
+    if (n == 0)
+        return broken(e, "the archive ends in the middle of its data");
+    x->offset += n;
+    x->left -= n;
+    x->z.next_in = x->in;
+    x->z.avail_in = (uInt)n;
+    return RBE_OK;
+}
+
+static enum rbe_code inflate_all(struct inflation *x, rbe_sink sink, void *arg, struct rbe_err *e)
+{
+    int code = Z_OK;
+
+    while (code != Z_STREAM_END) {
+        RBE_TRY(fill(x, e));
+        x->z.next_out = x->out;
+        x->z.avail_out = CHUNK;
+        code = inflate(&x->z, Z_NO_FLUSH);
+        if (code == Z_MEM_ERROR)
+            abort();
+        if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR)
+            return broken(e, "its compressed data is damaged");
+        size_t n = CHUNK - x->z.avail_out;
+        if (code == Z_BUF_ERROR)
+            return broken(e, "its compressed data ends early");
+        if (n > x->room)
+            return broken(e, "it unpacks to more than its declared size");
+        x->room -= n;
+        x->crc = rbe_crc32(x->crc, x->out, n);
+        if (n > 0)
+            RBE_TRY(sink(arg, x->out, n, e));
+    }
+    if (x->z.avail_in > 0 || x->left > 0)
+        return broken(e, "its compressed data goes on behind its end");
+    if (x->room > 0)
+        return broken(e, "it unpacks to less than its declared size");
+    return RBE_OK;
+}
+
+enum rbe_code rbe_inflate(int fd, uint64_t offset, uint64_t packed, uint64_t size, rbe_sink sink, void *arg, uint32_t *ret_crc,
+                          struct rbe_err *e)
+{
+    rbe_autofree struct inflation *x = rbe_alloc(sizeof(*x));
+
+    x->fd = fd;
+    x->offset = offset;
+    x->left = packed;
+    x->room = size;
+    must(inflateInit2(&x->z, RAW_BITS));
+    enum rbe_code code = inflate_all(x, sink, arg, e);
+    (void)inflateEnd(&x->z);
+    *ret_crc = x->crc;
+    return code;
+}
+
+struct rbe_gunzip {
+    z_stream z;
+    unsigned char in[CHUNK];
+    int fd;
+    uint64_t offset;
+    bool eof;                        /* the file is read to its end */
+    bool inside;                     /* in a member, whose trailer is still to come */
+    bool done;
+};
+
+struct rbe_gunzip *rbe_gunzip_new(int fd)
+{
+    struct rbe_gunzip *g = rbe_alloc(sizeof(*g));
+
+    g->fd = fd;
+    g->inside = true;
+    must(inflateInit2(&g->z, GZIP_BITS));
+    return g;
+}
+
+void rbe_gunzip_free(struct rbe_gunzip *g)
+{
+    if (!g)
+        return;
+    (void)inflateEnd(&g->z);
+    free(g);
+}
+
+static enum rbe_code gunzip_fill(struct rbe_gunzip *g, struct rbe_err *e)
+{
+    size_t n;
+
+    if (g->z.avail_in > 0 || g->eof)
+        return RBE_OK;
+    RBE_TRY(read_at(g->fd, g->in, CHUNK, g->offset, &n, e));
+    g->offset += n;
+    g->eof = n == 0;
+    g->z.next_in = g->in;
+    g->z.avail_in = (uInt)n;
+    return RBE_OK;
+}
+
+/* Behind a member: another one begins, or only zero bytes follow (padding of tapes and block devices) up to the end. */
+static enum rbe_code gunzip_between(struct rbe_gunzip *g, struct rbe_err *e)
+{
+    bool padding = false;
+
+    for (;;) {
+        RBE_TRY(gunzip_fill(g, e));
+        if (g->z.avail_in == 0) {
+            g->done = true;
+            return RBE_OK;
+        }
+        if (*g->z.next_in != 0)
+            break;
+        padding = true;
+        g->z.next_in++;
+        g->z.avail_in--;
+    }
+    if (padding)
+        return broken(e, "other data follows the gzip stream");
+    must(inflateReset2(&g->z, GZIP_BITS));
+    g->inside = true;
+    return RBE_OK;
+}
+
+static enum rbe_code gunzip_some(struct rbe_gunzip *g, struct rbe_err *e)
+{
+    RBE_TRY(gunzip_fill(g, e));
+    if (g->z.avail_in == 0)
+        return broken(e, "the gzip stream ends early");
+    int code = inflate(&g->z, Z_NO_FLUSH);
+    if (code == Z_MEM_ERROR)
+        abort();
+    if (code == Z_STREAM_END)
+        g->inside = false;
+    else if (code != Z_OK && code != Z_BUF_ERROR)
+        return broken(e, "the gzip stream is damaged");
+    return RBE_OK;
+}
+
+enum rbe_code rbe_gunzip_read(struct rbe_gunzip *g, void *p, size_t n, size_t *ret_n, struct rbe_err *e)
+{
+    uInt room = n < CHUNK ? (uInt)n : CHUNK;
+
+    *ret_n = 0;
+    g->z.next_out = p;
+    g->z.avail_out = room;
+    while (!g->done && g->z.avail_out == room && room > 0) {
+        if (g->inside)
+            RBE_TRY(gunzip_some(g, e));
+        else
+            RBE_TRY(gunzip_between(g, e));
+    }
+    *ret_n = room - g->z.avail_out;
+    return RBE_OK;
+}
+
+void rbe_deflate(const void *p, size_t n, struct rbe_str *out)
+{
+    z_stream z = {0};
+    const unsigned char *in = p;
+    int code = Z_OK;
+
+    must(deflateInit2(&z, LEVEL, Z_DEFLATED, RAW_BITS, 8, Z_DEFAULT_STRATEGY));
+    while (code != Z_STREAM_END) {
+        if (z.avail_in == 0 && n > 0) {
+            z.next_in = (unsigned char *)(uintptr_t)in;
+            z.avail_in = n < 1u << 30 ? (uInt)n : 1u << 30;
+            in += z.avail_in;
+            n -= z.avail_in;
+        }
+        z.next_out = (unsigned char *)rbe_str_reserve(out, CHUNK);
+        z.avail_out = CHUNK;
+        code = deflate(&z, n > 0 ? Z_NO_FLUSH : Z_FINISH);
+        if (code != Z_STREAM_END)
+            must(code);
+        out->len += CHUNK - z.avail_out;
+    }
+    rbe_str_put(out, "", 0);
+    (void)deflateEnd(&z);
+}
+
+struct rbe_gzip {
+    z_stream z;
+    gz_header header;
+    unsigned char out[CHUNK];
+    int fd;
+};
+
+struct rbe_gzip *rbe_gzip_new(int fd)
+{
+    struct rbe_gzip *g = rbe_alloc(sizeof(*g));
+
+    g->fd = fd;
+    /* zlib would write the system it was built on; the bytes must not depend on that. */
+    g->header.os = OS_UNIX;
+    must(deflateInit2(&g->z, LEVEL, Z_DEFLATED, GZIP_BITS, 8, Z_DEFAULT_STRATEGY));
+    must(deflateSetHeader(&g->z, &g->header));
+    g->z.next_out = g->out;
+    g->z.avail_out = CHUNK;
+    return g;
+}
+
+void rbe_gzip_free(struct rbe_gzip *g)
+{
+    if (!g)
+        return;
+    (void)deflateEnd(&g->z);
+    free(g);
+}
+
+static enum rbe_code gzip_flush(struct rbe_gzip *g, struct rbe_err *e)
+{
+    const unsigned char *p = g->out;
+    size_t left = CHUNK - g->z.avail_out;
+
+    while (left > 0) {
+        ssize_t n = write(g->fd, p, left);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return rbe_fail_errno(e, "writing an archive");
+        p += n;
+        left -= (size_t)n;
+    }
+    g->z.next_out = g->out;
+    g->z.avail_out = CHUNK;
+    return RBE_OK;
+}
+
+enum rbe_code rbe_gzip_write(struct rbe_gzip *g, const void *p, size_t n, struct rbe_err *e)
+{
+    const unsigned char *in = p;
+
+    while (n > 0) {
+        uInt part = n < 1u << 30 ? (uInt)n : 1u << 30;
+
+        g->z.next_in = (unsigned char *)(uintptr_t)in;
+        g->z.avail_in = part;
+        while (g->z.avail_in > 0) {
+            must(deflate(&g->z, Z_NO_FLUSH));
+            if (g->z.avail_out == 0)
+                RBE_TRY(gzip_flush(g, e));
+        }
+        in += part;
+        n -= part;
+    }
+    return RBE_OK;
+}
+
+enum rbe_code rbe_gzip_finish(struct rbe_gzip *g, struct rbe_err *e)
+{
+    int code;
+
+    do {
+        code = deflate(&g->z, Z_FINISH);
+        if (code != Z_STREAM_END && code != Z_BUF_ERROR)
+            must(code);
+        RBE_TRY(gzip_flush(g, e));
+    } while (code != Z_STREAM_END);
+    return RBE_OK;
+}
