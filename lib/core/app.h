@@ -16,8 +16,6 @@
 #include "lib/store/store.h"
 #include "lib/wrap/hash.h"
 
-enum { RBE_SECRETS_MAX = 8 };
-
 struct rbe_app {
     const struct rbe_settings *settings;
     struct rbe_store *store;
@@ -34,9 +32,10 @@ enum rbe_code rbe_app_open(const struct rbe_settings *settings, enum rbe_app_mod
 void rbe_app_close(struct rbe_app *app);
 RBE_DEFINE_CLEANUP(app, struct rbe_app, rbe_app_close)
 
-/* Makes the data directory and databases (init), or brings them up to date; also reads version names again when the parser
- * table has grown. *ret_applied may be NULL. */
-enum rbe_code rbe_app_migrate(const struct rbe_settings *settings, unsigned *ret_applied, struct rbe_err *e) RBE_MUST_USE;
+/* Makes the data directory and databases (init), or brings them up to date; also reads version names again when the
+ * parser table has changed. *ret_applied (may be NULL): migrations applied. */
+enum rbe_code rbe_app_migrate(const struct rbe_settings *settings, unsigned *ret_applied, struct rbe_err *e)
+    RBE_MUST_USE;
 
 /* "<data_dir>/<below>", in the arena. */
 const char *rbe_app_path(const struct rbe_app *app, struct rbe_arena *arena, const char *below);

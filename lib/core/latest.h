@@ -43,8 +43,8 @@ const char *rbe_update_name(enum rbe_update update);
 /* "files", …; NULL for a full package. */
 const char *rbe_format_name(enum rbe_format format);
 
-/* Unknown resource or nothing for this platform: RBE_NOTFOUND "resource not found". Texts live in the arena. Notes a missing
- * incremental and the version asked from in the shared file (lib/core/demand), writes nothing else. */
+/* Unknown resource or nothing for this platform: RBE_NOTFOUND "resource not found". Texts live in the arena. Notes a
+ * missing incremental in the shared file (lib/core/demand), writes nothing else. */
 enum rbe_code rbe_latest_find(struct rbe_app *app, const struct rbe_question *q, struct rbe_arena *arena,
                               struct rbe_latest *ret, struct rbe_err *e) RBE_MUST_USE;
 

@@ -1,15 +1,19 @@
 /* The configuration of an installation: one table (settings.c) from which the parser, its checks, the example file, the
- * manual page and `rbe-admin config` are made. Values are ready to use: paths absolute, sizes in bytes, times in seconds.
+ * manual page and `rbe-admin config` are made. Values are ready to use: paths absolute, sizes in bytes, times in
+ * seconds.
  */
 #ifndef RBE_CORE_SETTINGS_H
 #define RBE_CORE_SETTINGS_H
 
+#include "lib/base/str.h"
 #include "lib/wrap/conf.h"
+
+enum { RBE_SECRETS_MAX = 8, RBE_REGION_MAX = 24 };
 
 enum rbe_sendfile { RBE_SENDFILE_NONE, RBE_SENDFILE_X_SENDFILE, RBE_SENDFILE_X_ACCEL, RBE_SENDFILE_MAX };
 
 struct rbe_settings {
-    const char *file;                        /* the configuration file, NULL when there is none */
+    const char *file;                        /* the configuration file, absolute */
     struct {
         const char *data_dir;                /* absolute; relative ones are taken from the file's directory */
         const char *public_url;              /* no trailing slash; empty: derived from the request */
@@ -50,8 +54,13 @@ struct rbe_settings {
 
 /* The table, for the documentation and `config list`. */
 const struct rbe_conf_key *rbe_settings_table(size_t *ret_n);
-/* file of NULL: $RBE_CONFIG, else SYSCONFDIR/rbe/rbe.yaml. */
+/* file of NULL: $RBE_CONFIG, else SYSCONFDIR/rbe/rbe.yaml. Missing, unreadable or breaking the table: RBE_REFUSED, saying
+ * where. ret may be released either way. An empty auth.sign_secret is no error here: only who signs needs one. */
 enum rbe_code rbe_settings_load(const char *file, struct rbe_settings *ret, struct rbe_err *e) RBE_MUST_USE;
 void rbe_settings_release(struct rbe_settings *s);
+/* [a-z0-9-]{1,24} */
+bool rbe_region_valid(const char *region);
+/* The text of etc/rbe.yaml.example: every key with its help, its form and its default, all commented out. */
+void rbe_settings_example(struct rbe_str *out);
 
 #endif

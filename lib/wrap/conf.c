@@ -219,16 +219,17 @@ static enum rbe_code read_single(struct source *src, const struct rbe_conf_key *
 static enum rbe_code put_preset(const struct source *base, const struct rbe_conf_key *key)
 {
     auto_source struct source src = *base;
+    const char *text = key->preset;
     struct rbe_confvalue v = {.preset = true};
 
     memset(&src.yaml, 0, sizeof(src.yaml));
     src.where = "default";
     src.lines = false;
-    if (key->preset && key->type == RBE_CONF_LIST)
+    if (text && key->type == RBE_CONF_LIST)
         RBE_TRY(read_single(&src, key, key->preset, &v));
-    else if (key->preset)
-        v = (struct rbe_confvalue){.v = (const char *[]){key->preset}, .n = 1};
-    if (!key->preset && key->type != RBE_CONF_TEXT && key->type != RBE_CONF_LIST)
+    else if (text)
+        v = (struct rbe_confvalue){.v = &text, .n = 1};
+    if (!text && key->type != RBE_CONF_TEXT && key->type != RBE_CONF_LIST)
         return rbe_fail(src.e, RBE_FAULT, "%s has no default", key->name);
     return put_value(&src, key, &v);
 }

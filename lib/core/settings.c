@@ -1,0 +1,311 @@
+#include "lib/core/settings.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/codec.h"
+
+enum { KIB = 1024, DAY = 86400, EXAMPLE_WIDTH = 100 };
+#define SIZE_LARGEST (1LL << 50)
+#define DEFAULT_FILE RBE_SYSCONFDIR "/rbe/rbe.yaml"
+
+static const char *const journal_words[] = {"wal", "delete", NULL};
+static const char *const sendfile_words[] = {
+    [RBE_SENDFILE_NONE] = "none",
+    [RBE_SENDFILE_X_SENDFILE] = "x-sendfile",
+    [RBE_SENDFILE_X_ACCEL] = "x-accel",
+    [RBE_SENDFILE_MAX] = NULL,
+};
+static const char *const level_words[] = {"debug", "info", "warn", "error", NULL};
+
+/* ---- checks: NULL, or the rule that is broken ---- */
+
+/* host, host:port or [address]:port, up to the path */
+static bool authority_valid(const char *text, size_t len)
+{
+    static const char host_chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-";
+    size_t host = strspn(text, host_chars);
+    char address[INET6_ADDRSTRLEN], port[6];
+    struct in6_addr ignored;
+    int64_t number;
+
+    if (text[0] == '[') {
+        const char *end = memchr(text, ']', len);
+        size_t n = end ? (size_t)(end - text) - 1 : 0;
+
+        if (n == 0 || n >= sizeof(address))
+            return false;
+        (void)snprintf(address, sizeof(address), "%.*s", (int)n, text + 1);
+        if (inet_pton(AF_INET6, address, &ignored) != 1)
+            return false;
+        host = n + 2;
+    }
+    if (host == 0 || host > len || host == len)
+        return host == len;
+    size_t digits = len - host - 1;
+    if (text[host] != ':' || digits == 0 || digits >= sizeof(port))
+        return false;
+    (void)snprintf(port, sizeof(port), "%.*s", (int)digits, text + host + 1);
+    return rbe_int_parse(port, 1, 65535, &number);
+}
+
+static const char *check_url(const char *text)
+{
+    size_t scheme = strncmp(text, "https://", 8) == 0 ? 8 : strncmp(text, "http://", 7) == 0 ? 7 : 0;
+    const char *rest = text + scheme;
+    size_t authority = strcspn(rest, "/?#");
+
+    if (!scheme)
+        return "must begin with http:// or https://";
+    if (strpbrk(rest, "?#"))
+        return "must have no query or fragment";
+    if (!authority || !authority_valid(rest, authority))
+        return "must name a host, with a port where it needs one";
+    for (const char *c = rest + authority; *c; c++)
+        if (*c <= ' ' || *c > '~' || strchr("\"<>\\^`{|}", *c))
+            return "must be ASCII without spaces, quotes and the like";
+    return NULL;
+}
+
+static const char *check_block(const char *text)
+{
+    static const char rule[] = "must be an address or a block such as 10.0.0.0/8 or fd00::/8";
+    char address[INET6_ADDRSTRLEN];
+    unsigned char bytes[sizeof(struct in6_addr)];
+    const char *slash = strchr(text, '/');
+    size_t len = slash ? (size_t)(slash - text) : strlen(text);
+    bool six = memchr(text, ':', len);
+    int64_t bits;
+
+    if (len >= sizeof(address))
+        return rule;
+    (void)snprintf(address, sizeof(address), "%.*s", (int)len, text);
+    if (inet_pton(six ? AF_INET6 : AF_INET, address, bytes) != 1)
+        return rule;
+    return !slash || rbe_int_parse(slash + 1, 0, six ? 128 : 32, &bits) ? NULL : rule;
+}
+
+bool rbe_region_valid(const char *region)
+{
+    size_t len = strspn(region, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+    return len >= 1 && len <= RBE_REGION_MAX && region[len] == '\0';
+}
+
+static const char *check_region(const char *text)
+{
+    return rbe_region_valid(text) ? NULL : "must be 1 to 24 of a-z 0-9 -";
+}
+
+static const char *check_prefix(const char *text)
+{
+    size_t len = strlen(text);
+
+    if (text[0] != '/' || text[len - 1] != '/' || strstr(text, "/../") || strpbrk(text, "?#% \\"))
+        return "must be a plain URL path that begins and ends with a slash";
+    return NULL;
+}
+
+/* ---- the table ---- */
+
+#define FIELD(section, key) .name = #section "." #key, .offset = offsetof(struct rbe_settings, section.key)
+
+static const struct rbe_conf_key table[] = {
+    {FIELD(instance, data_dir), .type = RBE_CONF_TEXT, .preset = RBE_LOCALSTATEDIR "/lib/rbe", .min = 1, .max = 4000,
+     .help = "Where databases and packages are kept. A relative path is taken from the directory of this file."},
+    {FIELD(instance, public_url), .type = RBE_CONF_TEXT, .max = 1000, .check = check_url, .reloadable = true,
+     .help = "What download URLs begin with, for example https://updates.example.com. When it is empty, the scheme and "
+             "host of each request are used."},
+    {FIELD(instance, trusted_proxies), .type = RBE_CONF_LIST, .check = check_block, .reloadable = true,
+     .help = "Addresses or blocks of the proxies whose X-Forwarded-For, -Proto and -Host are believed."},
+    {FIELD(instance, workers), .type = RBE_CONF_INT, .preset = "0", .max = 1024,
+     .help = "Processes a program answers with. 0 is one when a web server spawned it, else one for each CPU."},
+    {FIELD(instance, max_requests), .type = RBE_CONF_INT, .preset = "0", .max = 1000000000, .reloadable = true,
+     .help = "After so many requests a worker makes way for a fresh one. 0 is never."},
+    {FIELD(instance, region_id), .type = RBE_CONF_TEXT, .preset = "default", .check = check_region, .reloadable = true,
+     .help = "The region of clients that do not say theirs."},
+    {FIELD(auth, sign_secret), .type = RBE_CONF_LIST, .min = 16, .max = 1024, .secret = true, .reloadable = true,
+     .help = "Secrets that download keys are signed with, at most 8: the first signs, all verify, so a new one is put in "
+             "front and the old one taken out when its keys have expired. Required; there is no default."},
+    {FIELD(auth, key_skew), .type = RBE_CONF_DURATION, .preset = "0", .max = 3600, .reloadable = true,
+     .help = "How long after its expiry a download key is still taken, for servers whose clocks differ."},
+    {FIELD(database, journal), .type = RBE_CONF_WORD, .preset = "wal", .words = journal_words,
+     .help = "SQLite's journal. wal is faster and lets readers go on while one writes; delete is for network file "
+             "systems."},
+    {FIELD(database, auto_migrate), .type = RBE_CONF_BOOL, .preset = "true",
+     .help = "Bring the databases up to date when a program starts. false: only rbe-admin migrate does."},
+    {FIELD(storage, sendfile), .type = RBE_CONF_WORD, .preset = "none", .words = sendfile_words, .reloadable = true,
+     .help = "How files are sent: none (by the program itself), x-sendfile (lighttpd, Apache with mod_xsendfile) or "
+             "x-accel (nginx)."},
+    {FIELD(storage, accel_prefix), .type = RBE_CONF_TEXT, .preset = "/rbe-packages/", .check = check_prefix,
+     .max = 1000, .min = 1, .reloadable = true,
+     .help = "With x-accel: the internal location of nginx that stands for the directory packages/ below data_dir."},
+    {FIELD(limits, upload_bytes), .type = RBE_CONF_SIZE, .preset = "4G", .min = KIB, .max = SIZE_LARGEST,
+     .reloadable = true, .help = "The largest body of a request that is taken."},
+    {FIELD(limits, archive_entries), .type = RBE_CONF_INT, .preset = "200000", .min = 1, .max = 10000000,
+     .reloadable = true, .help = "The most entries a published archive may hold."},
+    {FIELD(limits, archive_bytes), .type = RBE_CONF_SIZE, .preset = "16G", .min = KIB, .max = SIZE_LARGEST,
+     .reloadable = true, .help = "The most bytes a published archive may expand to."},
+    {FIELD(batch, max_patches), .type = RBE_CONF_INT, .preset = "20", .max = 1000, .reloadable = true,
+     .help = "The most incremental packages that are built to lead to one package. 0 builds none."},
+    {FIELD(extra, download_effective_time), .type = RBE_CONF_DURATION, .preset = "10m", .min = 1, .max = 30 * DAY,
+     .reloadable = true, .help = "How long a download key lives."},
+    {FIELD(metrics, allow), .type = RBE_CONF_LIST, .preset = "[127.0.0.0/8, \"::1\"]", .check = check_block,
+     .reloadable = true, .help = "Addresses or blocks that may read /metrics."},
+    {FIELD(log, level), .type = RBE_CONF_WORD, .preset = "info", .words = level_words, .reloadable = true,
+     .help = "Lines below this level are not written."},
+};
+
+const struct rbe_conf_key *rbe_settings_table(size_t *ret_n)
+{
+    *ret_n = RBE_COUNT(table);
+    return table;
+}
+
+/* ---- loading ---- */
+
+static enum rbe_code find_file(const char *file, struct rbe_arena *arena, const char **ret, struct rbe_err *e)
+{
+    rbe_autofree char *here = NULL;
+
+    if (!file || !file[0])
+        file = getenv("RBE_CONFIG");
+    if (!file || !file[0]) {
+        file = DEFAULT_FILE;
+        if (access(file, F_OK) < 0 && errno == ENOENT)
+            return rbe_fail(e, RBE_REFUSED, "%s: no such file; name another by --config or RBE_CONFIG", file);
+    }
+    if (file[0] == '/') {
+        *ret = rbe_arena_strdup(arena, file);
+        return RBE_OK;
+    }
+    here = getcwd(NULL, 0);
+    if (!here)
+        return rbe_fail_errno(e, "%s: where are we", file);
+    *ret = rbe_arena_strfmt(arena, "%s/%s", strcmp(here, "/") == 0 ? "" : here, file);
+    return RBE_OK;
+}
+
+/* A copy without slashes at its end, down to `least` characters. */
+static const char *without_slashes(struct rbe_arena *arena, const char *text, size_t least)
+{
+    size_t len = strlen(text);
+
+    while (len > least && text[len - 1] == '/')
+        len--;
+    return rbe_arena_strndup(arena, text, len);
+}
+
+static void make_ready(struct rbe_settings *s)
+{
+    const char *dir = s->instance.data_dir;
+
+    if (dir[0] != '/') {
+        size_t len = (size_t)(strrchr(s->file, '/') - s->file);
+
+        dir = rbe_arena_strfmt(&s->arena, "%.*s/%s", (int)len, s->file, strcmp(dir, ".") == 0 ? "" : dir);
+    }
+    s->instance.data_dir = without_slashes(&s->arena, dir, 1);
+    s->instance.public_url = without_slashes(&s->arena, s->instance.public_url, 0);
+}
+
+enum rbe_code rbe_settings_load(const char *file, struct rbe_settings *ret, struct rbe_err *e)
+{
+    *ret = (struct rbe_settings){0};
+    RBE_TRY(find_file(file, &ret->arena, &ret->file, e));
+    RBE_TRY(rbe_conf_load(table, RBE_COUNT(table), ret->file, environ, &ret->arena, ret, e));
+    if (ret->auth.sign_secret.n > RBE_SECRETS_MAX)
+        return rbe_fail(e, RBE_REFUSED, "%s: auth.sign_secret: must be at most %d secrets", ret->file,
+                        (int)RBE_SECRETS_MAX);
+    make_ready(ret);
+    return RBE_OK;
+}
+
+void rbe_settings_release(struct rbe_settings *s)
+{
+    rbe_arena_release(&s->arena);
+    *s = (struct rbe_settings){0};
+}
+
+/* ---- the example ---- */
+
+/* Comment lines of at most EXAMPLE_WIDTH characters, broken at spaces. */
+static void put_comment(struct rbe_str *out, const char *indent, const char *text)
+{
+    size_t room = EXAMPLE_WIDTH - strlen(indent) - 2;
+
+    while (*text) {
+        size_t len = strlen(text), n = len;
+
+        if (len > room)
+            for (n = room; n > 0 && text[n] != ' ';)
+                n--;
+        n = n ? n : len;
+        rbe_str_putf(out, "%s# %.*s\n", indent, (int)n, text);
+        text += n;
+        text += *text == ' ';
+    }
+}
+
+static void put_form(struct rbe_str *out, const struct rbe_conf_key *key)
+{
+    static const char *const forms[RBE_CONF_TYPE_MAX] = {
+        [RBE_CONF_TEXT] = "text",     [RBE_CONF_INT] = "a whole number",
+        [RBE_CONF_BOOL] = "true or false", [RBE_CONF_DURATION] = "a time, such as 45s, 10m, 2h or 90d",
+        [RBE_CONF_WORD] = "one of",   [RBE_CONF_SIZE] = "a size, such as 512, 64K, 10M or 4G",
+        [RBE_CONF_LIST] = "a list",
+    };
+
+    rbe_str_puts(out, "Takes ");
+    rbe_str_puts(out, forms[key->type]);
+    for (size_t i = 0; key->words && key->words[i]; i++)
+        rbe_str_putf(out, "%s%s", i ? ", " : " ", key->words[i]);
+    if (key->type == RBE_CONF_INT)
+        rbe_str_putf(out, " from %lld to %lld", (long long)key->min, (long long)key->max);
+    if (key->type == RBE_CONF_LIST && key->min > 0)
+        rbe_str_putf(out, " of items of at least %lld bytes", (long long)key->min);
+    rbe_str_putc(out, '.');
+}
+
+/* The example is the same wherever it is made, so the place that ./configure chose is shown as its usual one. */
+static void put_preset(struct rbe_str *out, const struct rbe_conf_key *key)
+{
+    const char *preset = key->preset ? key->preset : key->type == RBE_CONF_LIST ? "[]" : "\"\"";
+    size_t place = strlen(RBE_LOCALSTATEDIR);
+
+    if (strcmp(key->name, "instance.data_dir") == 0 && strncmp(preset, RBE_LOCALSTATEDIR, place) == 0)
+        rbe_str_putf(out, "/var%s", preset + place);
+    else
+        rbe_str_puts(out, preset);
+}
+
+void rbe_settings_example(struct rbe_str *out)
+{
+    const char *section = "";
+    size_t section_len = 0;
+
+    put_comment(out, "", "The configuration of rbe. Every key stands here with its default, commented out: take away the # "
+                         "of those to change. Only auth.sign_secret must be set.");
+    put_comment(out, "", "Single keys are overridden by rbe.local.yaml beside this file, and both by the environment: "
+                         "RBE_INSTANCE_PUBLIC_URL is instance.public_url.");
+    for (size_t i = 0; i < RBE_COUNT(table); i++) {
+        const struct rbe_conf_key *key = &table[i];
+        const char *dot = strchr(key->name, '.');
+        rbe_auto(str) struct rbe_str form = {0};
+
+        if (strncmp(key->name, section, section_len + 1) != 0 || !section_len) {
+            section = key->name;
+            section_len = (size_t)(dot - key->name);
+            rbe_str_putf(out, "\n%.*s:\n", (int)section_len, section);
+        } else
+            rbe_str_putc(out, '\n');
+        put_comment(out, "  ", key->help);
+        put_form(&form, key);
+        put_comment(out, "  ", rbe_str_text(&form));
+        rbe_str_putf(out, "  #%s: ", dot + 1);
+        put_preset(out, key);
+        rbe_str_putc(out, '\n');
+    }
+}
