@@ -23,7 +23,7 @@ struct rbe_child_end {
     int exit;                    /* exit status, -1 when killed */
     int signal;                  /* 0 when it exited */
     uint64_t cpu_ns;             /* user and system time */
-    uint64_t rss_bytes;          /* peak resident set */
+    uint64_t rss_bytes;          /* peak resident set; never less than this process had at the fork */
 };
 /* Runs it to its end with standard input from /dev/null, gathering standard output in out and the last 512 bytes of standard
  * error in ret_errors (may be NULL). RBE_OK whenever the child ended by itself or by a signal: the caller looks at ret_end.
