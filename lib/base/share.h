@@ -27,7 +27,7 @@ struct rbe_share_series {
 struct rbe_share_pair {
     _Atomic int64_t source, target;
     _Atomic uint64_t count;
-    _Atomic uint64_t busy;                   /* 1 while a process changes source and target */
+    _Atomic uint64_t busy;                   /* when a process began to change source and target; 0: none does */
 };
 
 struct rbe_share {
