@@ -22,7 +22,7 @@ struct rbe_app {
     struct rbe_share *share;
     struct rbe_hmac *signer[RBE_SECRETS_MAX];    /* one for each sign_secret */
     size_t signers;
-    const char *inspector;                       /* path of rbe-inspect */
+    char *inspector;                             /* path of rbe-inspect; NULL with RBE_APP_READ */
 };
 
 enum rbe_app_mode { RBE_APP_READ, RBE_APP_WRITE };

@@ -6,19 +6,28 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
+#include "lib/base/log.h"
+#include "lib/store/store.h"
 
 enum { KIB = 1024, DAY = 86400, EXAMPLE_WIDTH = 100 };
 #define SIZE_LARGEST (1LL << 50)
 #define DEFAULT_FILE RBE_SYSCONFDIR "/rbe/rbe.yaml"
 
-static const char *const journal_words[] = {"wal", "delete", NULL};
+static const char *const journal_words[] = {
+    [RBE_JOURNAL_WAL] = "wal",
+    [RBE_JOURNAL_DELETE] = "delete",
+    NULL,
+};
 static const char *const sendfile_words[] = {
     [RBE_SENDFILE_NONE] = "none",
     [RBE_SENDFILE_X_SENDFILE] = "x-sendfile",
     [RBE_SENDFILE_X_ACCEL] = "x-accel",
     [RBE_SENDFILE_MAX] = NULL,
 };
-static const char *const level_words[] = {"debug", "info", "warn", "error", NULL};
+static const char *const level_words[] = {
+    [RBE_LOG_DEBUG] = "debug", [RBE_LOG_INFO] = "info",       [RBE_LOG_WARN] = "warn",
+    [RBE_LOG_ERROR] = "error", [RBE_LOG_LEVEL_MAX] = NULL,
+};
 
 /* ---- checks: NULL, or the rule that is broken ---- */
 
@@ -127,8 +136,8 @@ static const struct rbe_conf_key table[] = {
     {FIELD(instance, region_id), .type = RBE_CONF_TEXT, .preset = "default", .check = check_region, .reloadable = true,
      .help = "The region of clients that do not say theirs."},
     {FIELD(auth, sign_secret), .type = RBE_CONF_LIST, .min = 16, .max = 1024, .secret = true, .reloadable = true,
-     .help = "Secrets that download keys are signed with, at most 8: the first signs, all verify, so a new one is put in "
-             "front and the old one taken out when its keys have expired. Required; there is no default."},
+     .help = "Secrets that download keys are signed with, at most 8: the first signs, all verify, so a new one is put "
+             "in front and the old one taken out when its keys have expired. Required; there is no default."},
     {FIELD(auth, key_skew), .type = RBE_CONF_DURATION, .preset = "0", .max = 3600, .reloadable = true,
      .help = "How long after its expiry a download key is still taken, for servers whose clocks differ."},
     {FIELD(database, journal), .type = RBE_CONF_WORD, .preset = "wal", .words = journal_words,
@@ -183,7 +192,7 @@ static enum rbe_code find_file(const char *file, struct rbe_arena *arena, const 
     }
     here = getcwd(NULL, 0);
     if (!here)
-        return rbe_fail_errno(e, "%s: where are we", file);
+        return rbe_fail_errno(e, "%s: the current directory cannot be found", file);
     *ret = rbe_arena_strfmt(arena, "%s/%s", strcmp(here, "/") == 0 ? "" : here, file);
     return RBE_OK;
 }
@@ -205,6 +214,8 @@ static void make_ready(struct rbe_settings *s)
     if (dir[0] != '/') {
         size_t len = (size_t)(strrchr(s->file, '/') - s->file);
 
+        while (strncmp(dir, "./", 2) == 0)
+            dir += 2;
         dir = rbe_arena_strfmt(&s->arena, "%.*s/%s", (int)len, s->file, strcmp(dir, ".") == 0 ? "" : dir);
     }
     s->instance.data_dir = without_slashes(&s->arena, dir, 1);
@@ -286,8 +297,8 @@ void rbe_settings_example(struct rbe_str *out)
     const char *section = "";
     size_t section_len = 0;
 
-    put_comment(out, "", "The configuration of rbe. Every key stands here with its default, commented out: take away the # "
-                         "of those to change. Only auth.sign_secret must be set.");
+    put_comment(out, "", "The configuration of rbe. Every key stands here with its default, commented out: take away the "
+                         "# of those to change. Only auth.sign_secret must be set.");
     put_comment(out, "", "Single keys are overridden by rbe.local.yaml beside this file, and both by the environment: "
                          "RBE_INSTANCE_PUBLIC_URL is instance.public_url.");
     for (size_t i = 0; i < RBE_COUNT(table); i++) {

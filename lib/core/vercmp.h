@@ -1,8 +1,9 @@
-/* The order of version names. A parser turns a name into a key that memcmp orders; two names compare only when the same
- * parser, the first in the table that takes them, made their keys. One leading 'v' or 'V' is ignored.
+/* The order of version names. A parser turns a name into a key that memcmp orders; two names compare only when the
+ * same parser, the first in the table that takes them, made their keys. One leading 'v' or 'V' is ignored.
  *
- * To add a parser: one file ver-<name>.c with one function, and one line in the table of vercmp.c. The parsers' numbers
- * are kept in the database, so the table only grows at its end; `rbe-admin migrate` reads names again when it has grown.
+ * To add a parser: one file ver-<name>.c with one function, and one line in the table of vercmp.c. The parsers'
+ * numbers are kept in the database, so the table only grows at its end; `rbe-admin migrate` reads names again when it
+ * has grown.
  */
 #ifndef RBE_CORE_VERCMP_H
 #define RBE_CORE_VERCMP_H

@@ -1,0 +1,188 @@
+#include "lib/core/app.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/core/vercmp.h"
+#include "lib/store/resource.h"
+#include "lib/store/version.h"
+#include "lib/wrap/file.h"
+#include "lib/wrap/sys.h"
+
+enum { DIR_MODE = 0750, PAGE = 256 };
+#define INSPECTOR "libexec/rbe/rbe-inspect"
+
+static struct rbe_store_options store_options(const struct rbe_settings *settings, const char *dir, bool read_only)
+{
+    return (struct rbe_store_options){
+        .dir = dir,
+        .journal = (enum rbe_journal)settings->database.journal,
+        .read_only = read_only,
+    };
+}
+
+/* Beside this program, as installed or in the build tree (from bin/, from cgi-bin/ two deep, from tests/unit/), else
+ * where ./configure said. */
+static char *find_inspector(void)
+{
+    static const char *const above[] = {"..", "../.."};
+    char exe[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+
+    if (n > 0) {
+        exe[n] = '\0';
+        char *slash = strrchr(exe, '/');
+        if (slash)
+            *slash = '\0';
+        for (size_t i = 0; slash && i < RBE_COUNT(above); i++) {
+            rbe_autofree char *path = rbe_strfmt("%s/%s/" INSPECTOR, exe, above[i]);
+
+            if (access(path, X_OK) == 0)
+                return rbe_steal(path);
+        }
+    }
+    return rbe_strdup(RBE_PREFIX "/" INSPECTOR);
+}
+
+static enum rbe_code open_parts(struct rbe_app *app, enum rbe_app_mode mode, struct rbe_err *e)
+{
+    const struct rbe_settings *settings = app->settings;
+    const struct rbe_conf_list *secrets = &settings->auth.sign_secret;
+    rbe_autofree char *db = rbe_strfmt("%s/db", settings->instance.data_dir);
+    rbe_autofree char *run = rbe_strfmt("%s/run", settings->instance.data_dir);
+    const struct rbe_store_options options = store_options(settings, db, mode == RBE_APP_READ);
+
+    for (; app->signers < secrets->n && app->signers < RBE_SECRETS_MAX; app->signers++) {
+        const char *secret = secrets->v[app->signers];
+
+        app->signer[app->signers] = rbe_hmac_new(secret, strlen(secret));
+    }
+    RBE_TRY(rbe_become_owner(settings->instance.data_dir, e));
+    RBE_TRY(rbe_store_open(&options, &app->store, e));
+    RBE_TRY(rbe_share_open(run, &app->share, e));
+    if (mode == RBE_APP_WRITE)
+        app->inspector = find_inspector();
+    return RBE_OK;
+}
+
+enum rbe_code rbe_app_open(const struct rbe_settings *settings, enum rbe_app_mode mode, struct rbe_app **ret,
+                           struct rbe_err *e)
+{
+    rbe_autoptr(app) struct rbe_app *app = NULL;
+
+    if (settings->auth.sign_secret.n == 0)
+        return rbe_fail(e, RBE_REFUSED, "%s%sauth.sign_secret is not set", settings->file ? settings->file : "",
+                        settings->file ? ": " : "");
+    app = rbe_alloc(sizeof(*app));
+    app->settings = settings;
+    RBE_TRY(open_parts(app, mode, e));
+    *ret = rbe_steal(app);
+    return RBE_OK;
+}
+
+void rbe_app_close(struct rbe_app *app)
+{
+    if (!app)
+        return;
+    for (size_t i = 0; i < app->signers; i++)
+        rbe_hmac_free(app->signer[i]);
+    rbe_store_close(app->store);
+    rbe_share_close(app->share);
+    free(app->inspector);
+    free(app);
+}
+
+const char *rbe_app_path(const struct rbe_app *app, struct rbe_arena *arena, const char *below)
+{
+    return rbe_arena_strfmt(arena, "%s/%s", app->settings->instance.data_dir, below);
+}
+
+/* ---- bringing up to date ---- */
+
+static enum rbe_code reorder_version(struct rbe_store *s, const struct rbe_version *v, bool *changed, struct rbe_err *e)
+{
+    struct rbe_verkey key;
+
+    rbe_verkey_of(v->name, &key);
+    if (key.parser == v->order_by && key.len == v->order_len &&
+        (key.len == 0 || memcmp(key.bytes, v->order_key, key.len) == 0))
+        return RBE_OK;
+    *changed = true;
+    return rbe_version_set_order(s, v->id, key.parser, key.bytes, key.len, e);
+}
+
+static enum rbe_code reorder_resource(struct rbe_store *s, int64_t resource, struct rbe_err *e)
+{
+    rbe_auto(arena) struct rbe_arena arena = {0};
+    struct rbe_version_filter page = {.resource = resource, .channel = -1, .limit = PAGE};
+    struct rbe_version *versions;
+    int64_t total;
+    bool changed = false;
+    size_t n;
+
+    do {
+        rbe_arena_reset(&arena);
+        RBE_TRY(rbe_version_list(s, &page, &arena, &versions, &n, &total, e));
+        for (size_t i = 0; i < n; i++)
+            RBE_TRY(reorder_version(s, &versions[i], &changed, e));
+        page.offset += (int64_t)n;
+    } while (n && page.offset < total);
+    return changed ? rbe_offer_refresh(s, resource, e) : RBE_OK;
+}
+
+static enum rbe_code reorder_all(struct rbe_store *s, struct rbe_err *e)
+{
+    rbe_auto(arena) struct rbe_arena arena = {0};
+    struct rbe_resource_filter page = {.limit = PAGE};
+    struct rbe_resource *resources;
+    int64_t total;
+    size_t n;
+
+    do {
+        rbe_arena_reset(&arena);
+        RBE_TRY(rbe_resource_list(s, &page, &arena, &resources, &n, &total, e));
+        for (size_t i = 0; i < n; i++)
+            RBE_TRY(reorder_resource(s, resources[i].id, e));
+        page.offset += (int64_t)n;
+    } while (n && page.offset < total);
+    return rbe_store_meta_put(s, "order_rules", rbe_vercmp_rules(), e);
+}
+
+/* Version names are read again when the rules they were read by are not this program's. */
+static enum rbe_code reorder(const struct rbe_store_options *options, struct rbe_err *e)
+{
+    rbe_autoptr(store) struct rbe_store *s = NULL;
+    rbe_auto(arena) struct rbe_arena arena = {0};
+    const char *rules;
+
+    RBE_TRY(rbe_store_open(options, &s, e));
+    RBE_TRY(rbe_store_meta_find(s, "order_rules", &arena, &rules, e));
+    if (rules && strcmp(rules, rbe_vercmp_rules()) == 0)
+        return RBE_OK;
+    RBE_TRY(rbe_store_begin(s, RBE_BASE_RELEASES, e));
+    enum rbe_code code = reorder_all(s, e);
+    if (code != RBE_OK) {
+        rbe_store_rollback(s, RBE_BASE_RELEASES);
+        return code;
+    }
+    return rbe_store_commit(s, RBE_BASE_RELEASES, e);
+}
+
+enum rbe_code rbe_app_migrate(const struct rbe_settings *settings, unsigned *ret_applied, struct rbe_err *e)
+{
+    static const char *const dirs[] = {"db", "packages/p", "tmp", "run"};
+    const char *data = settings->instance.data_dir;
+    rbe_autofree char *db = rbe_strfmt("%s/db", data);
+    const struct rbe_store_options options = store_options(settings, db, false);
+
+    RBE_TRY(rbe_dir_make(data, DIR_MODE, e));
+    RBE_TRY(rbe_become_owner(data, e));
+    for (size_t i = 0; i < RBE_COUNT(dirs); i++) {
+        rbe_autofree char *dir = rbe_strfmt("%s/%s", data, dirs[i]);
+
+        RBE_TRY(rbe_dir_make(dir, DIR_MODE, e));
+    }
+    RBE_TRY(rbe_store_migrate(&options, ret_applied, e));
+    return reorder(&options, e);
+}
