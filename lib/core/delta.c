@@ -17,8 +17,6 @@
 #include "lib/store/version.h"
 #include "lib/wrap/json.h"
 
-static const char no_longer_wanted[] = "no longer wanted";
-
 enum rbe_code rbe_delta_want(struct rbe_app *app, const struct rbe_package *target, const struct rbe_package *source,
                              int64_t weight, bool *ret_new, struct rbe_err *e)
 {
@@ -140,14 +138,14 @@ static void making_release(struct making *m)
     rbe_manifest_release(&m->from);
 }
 
-/* *ret_wanted false when the pair is gone meanwhile, or has its patch already. */
+/* Looks at the pair as it is now. *ret_why: NULL, or why there is nothing to build. */
 static enum rbe_code still_wanted(struct rbe_app *app, const struct rbe_job *j, struct rbe_arena *arena,
-                                  struct making *m, bool *ret_wanted, struct rbe_err *e)
+                                  struct making *m, const char **ret_why, struct rbe_err *e)
 {
     struct rbe_package patch;
     bool found;
 
-    *ret_wanted = false;
+    *ret_why = "no longer wanted";
     RBE_TRY(rbe_package_find_origin(app->store, j->target, arena, &m->target, &found, e));
     if (!found || !usable(&m->target))
         return RBE_OK;
@@ -155,7 +153,7 @@ static enum rbe_code still_wanted(struct rbe_app *app, const struct rbe_job *j, 
     if (!found || !usable(&m->source))
         return RBE_OK;
     RBE_TRY(rbe_package_find_patch(app->store, j->target, j->source, RBE_FORMAT_FILES, arena, &patch, &found, e));
-    *ret_wanted = !found;
+    *ret_why = found ? "already there" : NULL;
     return RBE_OK;
 }
 
@@ -235,21 +233,21 @@ static enum rbe_code make_file(struct rbe_app *app, struct rbe_arena *arena, str
 
 /* The row, once more against the present state of its ends: a withdrawal that came meanwhile wins. */
 static enum rbe_code put_row(struct rbe_app *app, const struct rbe_job *j, struct rbe_arena *arena, struct making *m,
-                             bool *ret_wanted, struct rbe_err *e)
+                             const char **ret_why, struct rbe_err *e)
 {
     RBE_TRY(rbe_store_begin(app->store, RBE_BASE_RELEASES, e));
-    enum rbe_code code = still_wanted(app, j, arena, m, ret_wanted, e);
+    enum rbe_code code = still_wanted(app, j, arena, m, ret_why, e);
 
-    if (code == RBE_OK && *ret_wanted)
+    if (code == RBE_OK && !*ret_why)
         code = rbe_package_put(app->store, &m->row, e);
-    if (code == RBE_OK && *ret_wanted)
+    if (code == RBE_OK && !*ret_why)
         return rbe_store_commit(app->store, RBE_BASE_RELEASES, e);
     rbe_store_rollback(app->store, RBE_BASE_RELEASES);
     return code;
 }
 
 static enum rbe_code store_file(struct rbe_app *app, const struct rbe_job *j, struct rbe_arena *arena,
-                                struct making *m, bool *ret_wanted, struct rbe_err *e)
+                                struct making *m, const char **ret_why, struct rbe_err *e)
 {
     const struct rbe_package *t = &m->target.package;
     const char *type = rbe_arc_name(rbe_build_type(m->type)), *path;
@@ -268,8 +266,8 @@ static enum rbe_code store_file(struct rbe_app *app, const struct rbe_job *j, st
     m->row.path = path;
     m->row.files = (int64_t)(m->plan.change[RBE_ADDED].n + m->plan.change[RBE_MODIFIED].n + m->plan.carried.n);
     m->row.created_at = rbe_clock_now();
-    enum rbe_code code = put_row(app, j, arena, m, ret_wanted, e);
-    if (code != RBE_OK || !*ret_wanted)
+    enum rbe_code code = put_row(app, j, arena, m, ret_why, e);
+    if (code != RBE_OK || *ret_why)
         rbe_depot_drop(app, path);
     return code;
 }
@@ -277,11 +275,8 @@ static enum rbe_code store_file(struct rbe_app *app, const struct rbe_job *j, st
 static enum rbe_code build(struct rbe_app *app, const struct rbe_job *j, struct rbe_arena *arena, struct making *m,
                            const char **ret_note, struct rbe_err *e)
 {
-    bool wanted;
-
-    *ret_note = no_longer_wanted;
-    RBE_TRY(still_wanted(app, j, arena, m, &wanted, e));
-    if (!wanted)
+    RBE_TRY(still_wanted(app, j, arena, m, ret_note, e));
+    if (*ret_note)
         return RBE_OK;
     RBE_TRY(make_file(app, arena, m, e));
     int64_t size = m->row.size, whole = m->target.package.size;
@@ -291,8 +286,8 @@ static enum rbe_code build(struct rbe_app *app, const struct rbe_job *j, struct 
         rbe_metric_add(app->share, RBE_METRIC_PATCHES, "result=\"useless\"", 1);
         return RBE_OK;
     }
-    RBE_TRY(store_file(app, j, arena, m, &wanted, e));
-    if (!wanted)
+    RBE_TRY(store_file(app, j, arena, m, ret_note, e));
+    if (*ret_note)
         return RBE_OK;
     *ret_note = rbe_arena_strfmt(arena, "%s -> %s: %lld bytes, %.1f %% of the full package", m->source.version_name,
                                  m->target.version_name, (long long)size, 100.0 * (double)size / (double)whole);
