@@ -131,7 +131,7 @@ static enum rbe_code reorder_resource(struct rbe_store *s, int64_t resource, str
     return changed ? rbe_offer_refresh(s, resource, e) : RBE_OK;
 }
 
-static enum rbe_code reorder_all(struct rbe_store *s, struct rbe_err *e)
+static enum rbe_code reorder_all(struct rbe_store *s, const char *rules, struct rbe_err *e)
 {
     rbe_auto(arena) struct rbe_arena arena = {0};
     struct rbe_resource_filter page = {.limit = PAGE};
@@ -146,7 +146,7 @@ static enum rbe_code reorder_all(struct rbe_store *s, struct rbe_err *e)
             RBE_TRY(reorder_resource(s, resources[i].id, e));
         page.offset += (int64_t)n;
     } while (n && page.offset < total);
-    return rbe_store_meta_put(s, "order_rules", rbe_vercmp_rules(), e);
+    return rbe_store_meta_put(s, "order_rules", rules, e);
 }
 
 /* Version names are read again when the rules they were read by are not this program's. */
@@ -154,14 +154,16 @@ static enum rbe_code reorder(const struct rbe_store_options *options, struct rbe
 {
     rbe_autoptr(store) struct rbe_store *s = NULL;
     rbe_auto(arena) struct rbe_arena arena = {0};
-    const char *rules;
+    rbe_auto(str) struct rbe_str rules = {0};
+    const char *kept;
 
+    rbe_vercmp_rules(&rules);
     RBE_TRY(rbe_store_open(options, &s, e));
-    RBE_TRY(rbe_store_meta_find(s, "order_rules", &arena, &rules, e));
-    if (rules && strcmp(rules, rbe_vercmp_rules()) == 0)
+    RBE_TRY(rbe_store_meta_find(s, "order_rules", &arena, &kept, e));
+    if (kept && strcmp(kept, rbe_str_text(&rules)) == 0)
         return RBE_OK;
     RBE_TRY(rbe_store_begin(s, RBE_BASE_RELEASES, e));
-    enum rbe_code code = reorder_all(s, e);
+    enum rbe_code code = reorder_all(s, rbe_str_text(&rules), e);
     if (code != RBE_OK) {
         rbe_store_rollback(s, RBE_BASE_RELEASES);
         return code;

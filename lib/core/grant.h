@@ -14,7 +14,8 @@
 
 #include "lib/core/app.h"
 
-enum { RBE_GRANT_REGION_MAX = 24, RBE_GRANT_TEXT = 105 };
+enum { RBE_GRANT_REGION_MAX = RBE_REGION_MAX, RBE_GRANT_TEXT = 105 };
+#define RBE_GRANT_EXPIRES_MAX ((INT64_C(1) << 40) - 1)
 
 enum rbe_grant_kind { RBE_GRANT_DOWNLOAD = 1, RBE_GRANT_STATUS = 2 };
 
@@ -26,9 +27,10 @@ struct rbe_grant {
     char region[RBE_GRANT_REGION_MAX + 1];
 };
 
-/* No system call, no allocation. */
+/* No system call, no allocation. expires must be at most RBE_GRANT_EXPIRES_MAX, the app must hold a signer. */
 void rbe_grant_sign(struct rbe_app *app, const struct rbe_grant *g, char ret_text[static RBE_GRANT_TEXT]);
-/* Forged, mangled, of another kind or not canonical: RBE_NOROUTE. Expired at `now` (with auth.key_skew): RBE_GONE. */
+/* Forged, mangled, of another kind or not canonical: RBE_NOROUTE. Expired, which is from second
+ * `expires` + auth.key_skew on: RBE_GONE. */
 enum rbe_code rbe_grant_verify(struct rbe_app *app, enum rbe_grant_kind kind, const char *text, int64_t now,
                                struct rbe_grant *ret, struct rbe_err *e) RBE_MUST_USE;
 

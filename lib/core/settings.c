@@ -297,10 +297,12 @@ void rbe_settings_example(struct rbe_str *out)
     const char *section = "";
     size_t section_len = 0;
 
-    put_comment(out, "", "The configuration of rbe. Every key stands here with its default, commented out: take away the "
-                         "# of those to change. Only auth.sign_secret must be set.");
-    put_comment(out, "", "Single keys are overridden by rbe.local.yaml beside this file, and both by the environment: "
-                         "RBE_INSTANCE_PUBLIC_URL is instance.public_url.");
+    put_comment(out, "",
+                "The configuration of rbe. Every key stands here with its default, commented out: take away the # of "
+                "those to change. Only auth.sign_secret must be set.");
+    put_comment(out, "",
+                "Single keys are overridden by rbe.local.yaml beside this file, and both by the environment: "
+                "RBE_INSTANCE_PUBLIC_URL is instance.public_url.");
     for (size_t i = 0; i < RBE_COUNT(table); i++) {
         const struct rbe_conf_key *key = &table[i];
         const char *dot = strchr(key->name, '.');

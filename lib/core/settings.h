@@ -55,7 +55,7 @@ struct rbe_settings {
 /* The table, for the documentation and `config list`. */
 const struct rbe_conf_key *rbe_settings_table(size_t *ret_n);
 /* file of NULL: $RBE_CONFIG, else SYSCONFDIR/rbe/rbe.yaml. Missing, unreadable or breaking the table: RBE_REFUSED,
- * saying where. ret may be released either way. An empty auth.sign_secret is no error here: only who signs needs one. */
+ * saying where. ret may be released either way. An empty auth.sign_secret is no error here: rbe_app_open wants one. */
 enum rbe_code rbe_settings_load(const char *file, struct rbe_settings *ret, struct rbe_err *e) RBE_MUST_USE;
 void rbe_settings_release(struct rbe_settings *s);
 /* [a-z0-9-]{1,24} */

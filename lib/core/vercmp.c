@@ -10,14 +10,12 @@ enum { NAME_MAX_LEN = 128 };
 /* Tried from the top; a row's number is its place, from 1, and is kept in the database: append only. */
 static const struct {
     const char *name;
+    int revision;                /* raised when the parser's keys change */
     bool (*parse)(const char *name, size_t len, struct rbe_verkey *ret);
 } parsers[] = {
-    {"semver", rbe_ver_semver},
-    {"datetime", rbe_ver_datetime},
+    {"semver", 1, rbe_ver_semver},
+    {"datetime", 1, rbe_ver_datetime},
 };
-
-/* Names the parsers in their order; the number behind each is raised when its keys change. */
-static const char rules[] = "semver-1 datetime-1";
 
 void rbe_verkey_of(const char *name, struct rbe_verkey *ret)
 {
@@ -54,7 +52,8 @@ const char *rbe_verparser_name(int parser)
     return parser >= 1 && (size_t)parser <= RBE_COUNT(parsers) ? parsers[parser - 1].name : "none";
 }
 
-const char *rbe_vercmp_rules(void)
+void rbe_vercmp_rules(struct rbe_str *out)
 {
-    return rules;
+    for (size_t i = 0; i < RBE_COUNT(parsers); i++)
+        rbe_str_putf(out, "%s%s-%d", i ? " " : "", parsers[i].name, parsers[i].revision);
 }

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "lib/base/str.h"
+
 enum { RBE_VERKEY_MAX = 640 };   /* bytes a key of a 128-byte name can take */
 
 struct rbe_verkey {
@@ -25,7 +27,7 @@ void rbe_verkey_of(const char *name, struct rbe_verkey *ret);
 int rbe_verkey_cmp(const void *a, size_t a_len, const void *b, size_t b_len);
 /* Name of a parser for people ("semver"), "none" for 0. */
 const char *rbe_verparser_name(int parser);
-/* Changes whenever the table does, so that kept keys can be found stale. */
-const char *rbe_vercmp_rules(void);
+/* Names the parsers in their order, so that keys kept under other rules can be found stale. */
+void rbe_vercmp_rules(struct rbe_str *out);
 
 #endif
