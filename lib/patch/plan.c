@@ -1,0 +1,116 @@
+/* Plans: one walk along both manifests, which are sorted alike. */
+#include "lib/patch/plan.h"
+
+#include <fnmatch.h>
+#include <string.h>
+
+#include "lib/base/jsonw.h"
+
+const char *rbe_change_name(enum rbe_change change)
+{
+    static const char *const names[RBE_CHANGE_MAX] = {
+        [RBE_ADDED] = "added",         [RBE_MODIFIED] = "modified",       [RBE_DELETED] = "deleted",
+        [RBE_ADDED_DIR] = "added_dir", [RBE_DELETED_DIR] = "deleted_dir",
+    };
+
+    return names[change];
+}
+
+struct globs {
+    const char *const *v;
+    size_t n;
+};
+
+static bool globs_match(const struct globs *globs, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    for (size_t i = 0; i < globs->n; i++) {
+        if (fnmatch(globs->v[i], path, FNM_PATHNAME) == 0)
+            return true;
+        if (slash && !strchr(globs->v[i], '/') && fnmatch(globs->v[i], slash + 1, FNM_PATHNAME) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Lists grow by doubling; what an outgrown one held stays in the arena, at most as much again. */
+static void put(struct rbe_arena *arena, struct rbe_plan_list *list, const struct rbe_entry *entry)
+{
+    if ((list->n & (list->n - 1)) == 0) {
+        const struct rbe_entry **v = rbe_arena_alloc_array(arena, list->n ? 2 * list->n : 1, sizeof(*v));
+
+        if (list->n)
+            memcpy(v, list->v, list->n * sizeof(*v));
+        list->v = v;
+    }
+    list->v[list->n++] = entry;
+}
+
+static void gone(struct rbe_arena *arena, struct rbe_plan *plan, const struct rbe_entry *old)
+{
+    put(arena, &plan->change[old->kind == RBE_KIND_DIR ? RBE_DELETED_DIR : RBE_DELETED], old);
+}
+
+static void come(struct rbe_arena *arena, struct rbe_plan *plan, const struct rbe_entry *new)
+{
+    put(arena, &plan->change[new->kind == RBE_KIND_DIR ? RBE_ADDED_DIR : RBE_ADDED], new);
+}
+
+static void stayed(struct rbe_arena *arena, struct rbe_plan *plan, const struct globs *globs, const struct rbe_entry *old,
+                   const struct rbe_entry *new)
+{
+    bool was_dir = old->kind == RBE_KIND_DIR, is_dir = new->kind == RBE_KIND_DIR;
+
+    if (was_dir != is_dir) {
+        gone(arena, plan, old);
+        come(arena, plan, new);
+    } else if (is_dir) {
+        return;
+    } else if (!rbe_entry_equal(old, new)) {
+        put(arena, &plan->change[RBE_MODIFIED], new);
+    } else if (globs_match(globs, new->path)) {
+        put(arena, &plan->carried, new);
+    }
+}
+
+void rbe_plan_make(const struct rbe_manifest *from, const struct rbe_manifest *to, const char *const *globs, size_t n_globs,
+                   struct rbe_arena *arena, struct rbe_plan *ret)
+{
+    struct globs patterns = {globs, n_globs};
+    size_t i = 0, j = 0;
+
+    *ret = (struct rbe_plan){0};
+    while (i < from->n || j < to->n) {
+        const struct rbe_entry *old = i < from->n ? &from->entries[i] : NULL;
+        const struct rbe_entry *new = j < to->n ? &to->entries[j] : NULL;
+        int order = !old ? 1 : !new ? -1 : strcmp(old->path, new->path);
+
+        if (order < 0)
+            gone(arena, ret, old);
+        else if (order > 0)
+            come(arena, ret, new);
+        else
+            stayed(arena, ret, &patterns, old, new);
+        i += order <= 0;
+        j += order >= 0;
+    }
+}
+
+void rbe_plan_format(const struct rbe_plan *plan, struct rbe_str *out)
+{
+    struct rbe_jsonw w = {.out = out};
+
+    rbe_jsonw_obj(&w, NULL);
+    for (enum rbe_change change = 0; change < RBE_CHANGE_MAX; change++) {
+        const struct rbe_plan_list *list = &plan->change[change];
+
+        if (list->n == 0)
+            continue;
+        rbe_jsonw_arr(&w, rbe_change_name(change));
+        for (size_t i = 0; i < list->n; i++)
+            rbe_jsonw_str(&w, NULL, list->v[i]->path);
+        rbe_jsonw_arr_end(&w);
+    }
+    rbe_jsonw_obj_end(&w);
+}
