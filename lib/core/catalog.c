@@ -1,0 +1,168 @@
+#include "lib/core/catalog.h"
+
+#include <string.h>
+
+#include "lib/base/clock.h"
+
+enum { PAGE = 1000 };
+
+static const char *const scopes[RBE_SCOPE_MAX] = {
+    [RBE_SCOPE_PUBLISH] = "publish",
+    [RBE_SCOPE_ADMIN] = "admin",
+};
+static const char *const kinds[RBE_JOB_KIND_MAX] = {
+    [RBE_JOB_PATCH] = "patch",
+};
+static const char *const states[RBE_JOB_STATE_MAX] = {
+    [RBE_JOB_QUEUED] = "queued",
+    [RBE_JOB_LEASED] = "leased",
+    [RBE_JOB_DONE] = "done",
+    [RBE_JOB_FAILED] = "failed",
+};
+
+const char *rbe_scope_name(enum rbe_scope scope)
+{
+    return (unsigned)scope < RBE_SCOPE_MAX ? scopes[scope] : "unknown";
+}
+
+bool rbe_scope_parse(const char *text, enum rbe_scope *ret)
+{
+    for (size_t i = 0; i < RBE_SCOPE_MAX; i++)
+        if (strcmp(scopes[i], text) == 0) {
+            *ret = (enum rbe_scope)i;
+            return true;
+        }
+    return false;
+}
+
+const char *rbe_job_kind_name(enum rbe_job_kind kind)
+{
+    return (unsigned)kind < RBE_JOB_KIND_MAX ? kinds[kind] : "unknown";
+}
+
+const char *rbe_job_state_name(enum rbe_job_state state)
+{
+    return (unsigned)state < RBE_JOB_STATE_MAX ? states[state] : "unknown";
+}
+
+int rbe_job_state_parse(const char *text)
+{
+    for (int i = 0; i < RBE_JOB_STATE_MAX; i++)
+        if (strcmp(states[i], text) == 0)
+            return i;
+    return -1;
+}
+
+enum rbe_code rbe_catalog_resources(struct rbe_app *app, const struct rbe_resource_filter *f, struct rbe_arena *arena,
+                                    struct rbe_catalog_resources *ret, struct rbe_err *e)
+{
+    return rbe_resource_list(app->store, f, arena, &ret->v, &ret->n, &ret->total, e);
+}
+
+enum rbe_code rbe_catalog_resource(struct rbe_app *app, const char *rid, struct rbe_arena *arena,
+                                   struct rbe_resource *ret, struct rbe_err *e)
+{
+    enum rbe_code code = rbe_resource_get(app->store, rid, arena, ret, e);
+
+    return code == RBE_NOTFOUND ? rbe_fail(e, RBE_NOTFOUND, "resource not found: %s", rid) : code;
+}
+
+enum rbe_code rbe_catalog_versions(struct rbe_app *app, const char *rid, const struct rbe_version_filter *f,
+                                   struct rbe_arena *arena, struct rbe_catalog_versions *ret, struct rbe_err *e)
+{
+    struct rbe_version_filter of_resource = *f;
+    struct rbe_resource r;
+
+    RBE_TRY(rbe_catalog_resource(app, rid, arena, &r, e));
+    of_resource.resource = r.id;
+    return rbe_version_list(app->store, &of_resource, arena, &ret->v, &ret->n, &ret->total, e);
+}
+
+static int by_platform(const void *a, const void *b)
+{
+    const struct rbe_package *x = &((const struct rbe_catalog_package *)a)->package;
+    const struct rbe_package *y = &((const struct rbe_catalog_package *)b)->package;
+
+    if (x->system != y->system)
+        return x->system - y->system;
+    if (x->arch != y->arch)
+        return x->arch - y->arch;
+    if (x->format != y->format)
+        return (int)x->format - (int)y->format;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+enum rbe_code rbe_catalog_version(struct rbe_app *app, const char *rid, const char *name, struct rbe_arena *arena,
+                                  struct rbe_catalog_version *ret, struct rbe_err *e)
+{
+    struct rbe_package *rows;
+    bool found;
+
+    RBE_TRY(rbe_catalog_resource(app, rid, arena, &ret->resource, e));
+    RBE_TRY(rbe_version_find(app->store, ret->resource.id, name, arena, &ret->version, &found, e));
+    if (!found)
+        return rbe_fail(e, RBE_NOTFOUND, "version not found: %s %s", rid, name);
+    RBE_TRY(rbe_package_list(app->store, ret->version.id, 0, PAGE, arena, &rows, &ret->n, e));
+    ret->packages = rbe_arena_alloc_array(arena, ret->n, sizeof(*ret->packages));
+    for (size_t i = 0; i < ret->n; i++) {
+        ret->packages[i].package = rows[i];
+        if (rows[i].format == RBE_FORMAT_FULL)
+            continue;
+        struct rbe_package_origin source;
+        RBE_TRY(rbe_package_find_origin(app->store, rows[i].source, arena, &source, &found, e));
+        ret->packages[i].from = found ? source.version_name : "";
+    }
+    qsort(ret->packages, ret->n, sizeof(*ret->packages), by_platform);
+    return RBE_OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct rbe_token *x = a, *y = b;
+    int order = strcmp(x->name, y->name);
+
+    return order ? order : x->id < y->id ? -1 : x->id > y->id;
+}
+
+enum rbe_code rbe_catalog_tokens(struct rbe_app *app, struct rbe_arena *arena, struct rbe_token **ret, size_t *ret_n,
+                                 struct rbe_err *e)
+{
+    RBE_TRY(rbe_token_list(app->store, arena, ret, ret_n, e));
+    if (*ret_n)
+        qsort(*ret, *ret_n, sizeof(**ret), by_name);
+    return RBE_OK;
+}
+
+enum rbe_code rbe_catalog_revoke(struct rbe_app *app, const char *name, struct rbe_err *e)
+{
+    RBE_TRY(rbe_store_begin(app->store, RBE_BASE_RELEASES, e));
+    enum rbe_code code = rbe_token_revoke(app->store, name, rbe_clock_now(), e);
+
+    if (code == RBE_OK)
+        return rbe_store_commit(app->store, RBE_BASE_RELEASES, e);
+    rbe_store_rollback(app->store, RBE_BASE_RELEASES);
+    return code == RBE_NOTFOUND ? rbe_fail(e, RBE_NOTFOUND, "token not found: %s", name) : code;
+}
+
+enum rbe_code rbe_catalog_jobs(struct rbe_app *app, int state, int64_t limit, struct rbe_arena *arena,
+                               struct rbe_job **ret, size_t *ret_n, struct rbe_err *e)
+{
+    return rbe_job_list(app->store, state, limit, arena, ret, ret_n, e);
+}
+
+struct rbe_catalog_setting *rbe_catalog_settings(const struct rbe_settings *settings, struct rbe_arena *arena,
+                                                 size_t *ret_n)
+{
+    const struct rbe_conf_key *table = rbe_settings_table(ret_n);
+    struct rbe_catalog_setting *rows = rbe_arena_alloc_array(arena, *ret_n, sizeof(*rows));
+
+    for (size_t i = 0; i < *ret_n; i++) {
+        const char *value = rbe_conf_show(&table[i], settings, arena);
+
+        rows[i] = (struct rbe_catalog_setting){.name = table[i].name, .help = table[i].help, .value = value,
+                                               .reloadable = table[i].reloadable};
+        if (table[i].secret)
+            rows[i].value = *value && strcmp(value, "[]") != 0 ? "(set)" : "";
+    }
+    return rows;
+}
