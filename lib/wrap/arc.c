@@ -1,0 +1,558 @@
+#include "lib/wrap/arc.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/str.h"
+#include "lib/base/utf8.h"
+#include "lib/wrap/deflate.h"
+
+enum { CHUNK = 64 * 1024, BLOCK = 512, END_BLOCKS = 2 * BLOCK };
+
+static const char *const type_names[RBE_ARC_TYPE_MAX] = {
+    [RBE_ARC_NONE] = "",
+    [RBE_ARC_ZIP] = "zip",
+    [RBE_ARC_TAR_GZ] = "tar.gz",
+    [RBE_ARC_TAR_XZ] = "tar.xz",
+    [RBE_ARC_TAR_ZST] = "tar.zst",
+};
+
+const char *rbe_arc_name(enum rbe_arc_type type)
+{
+    return type < RBE_ARC_TYPE_MAX ? type_names[type] : "";
+}
+
+enum rbe_arc_type rbe_arc_type_of(const char *name)
+{
+    for (enum rbe_arc_type i = RBE_ARC_ZIP; i < RBE_ARC_TYPE_MAX; i++)
+        if (strcmp(type_names[i], name) == 0)
+            return i;
+    return RBE_ARC_NONE;
+}
+
+enum rbe_arc_type rbe_arc_detect(const void *p, size_t n)
+{
+    static const struct {
+        unsigned char bytes[6];
+        size_t n;
+        enum rbe_arc_type type;
+    } magics[] = {
+        {"PK\3\4", 4, RBE_ARC_ZIP},
+        {"PK\5\6", 4, RBE_ARC_ZIP},
+        {"\x1f\x8b\x08", 3, RBE_ARC_TAR_GZ},
+        {{0xfd, '7', 'z', 'X', 'Z', 0}, 6, RBE_ARC_TAR_XZ},
+        {"\x28\xb5\x2f\xfd", 4, RBE_ARC_TAR_ZST},
+    };
+
+    for (size_t i = 0; i < RBE_COUNT(magics); i++)
+        if (n >= magics[i].n && memcmp(p, magics[i].bytes, magics[i].n) == 0)
+            return magics[i].type;
+    return RBE_ARC_NONE;
+}
+
+/* An archive being read is two readers, one behind the other: the first undoes the compression (lib/wrap/deflate, or
+ * libarchive with one filter and its "raw" format), the second reads the tar out of that. So the first can be drained to its
+ * end, checksums and all, which libarchive does not do behind a tar's end mark. */
+struct rbe_arc {
+    int fd;
+    uint64_t offset;                 /* of the next compressed byte in fd */
+    struct rbe_gunzip *gunzip;
+    struct archive *filter;          /* for xz and zstd */
+    struct archive *tar;
+    locale_t locale, outer;
+    unsigned char packed[CHUNK], plain[CHUNK];
+    uint64_t unpacked;               /* bytes the first reader has given */
+    uint64_t not_zero;               /* position behind the last of them that is not zero */
+    uint64_t size, position;         /* of the present entry, and what of it was handed out */
+    const unsigned char *block;      /* of the present entry: bytes at hand, */
+    size_t block_len;
+    uint64_t block_at;               /* and where in it they begin */
+    bool inside;                     /* an entry is being read */
+    bool entry_end;                  /* no blocks left of it */
+    struct rbe_err failure;          /* of a callback, which libarchive cannot carry */
+};
+
+/* libarchive turns names into the locale's charset and normalises them where it can. Under "C" it cannot, for all bytes
+ * above 127, and then gives them as they are, which is what we want; it warns of that. */
+static void enter(struct rbe_arc *a)
+{
+    a->outer = uselocale(a->locale);
+}
+
+static void leave(struct rbe_arc *a)
+{
+    (void)uselocale(a->outer);
+}
+
+static enum rbe_code broken(struct rbe_arc *a, struct archive *of, struct rbe_err *e)
+{
+    if (a->failure.code != RBE_OK && e) {
+        *e = a->failure;
+        return e->code;
+    }
+    const char *why = archive_error_string(of);
+    return rbe_invalid(e, "file", "broken", "the archive is damaged: %.160s", why ? why : "unknown error");
+}
+
+static la_ssize_t read_packed(struct archive *of, void *arg, const void **ret)
+{
+    struct rbe_arc *a = arg;
+    ssize_t n;
+
+    do
+        n = pread(a->fd, a->packed, CHUNK, (off_t)a->offset);
+    while (n < 0 && errno == EINTR);
+    if (n < 0) {
+        (void)rbe_fail_errno(&a->failure, "reading the archive");
+        archive_set_error(of, errno, "read failed");
+        return -1;
+    }
+    a->offset += (uint64_t)n;
+    *ret = a->packed;
+    return n;
+}
+
+/* The next unpacked bytes into plain; 0 at the end. The locale is entered. */
+static enum rbe_code unpack(struct rbe_arc *a, size_t *ret_n, struct rbe_err *e)
+{
+    if (a->gunzip) {
+        RBE_TRY(rbe_gunzip_read(a->gunzip, a->plain, CHUNK, ret_n, e));
+    } else {
+        la_ssize_t n = archive_read_data(a->filter, a->plain, CHUNK);
+
+        if (n < 0)
+            return broken(a, a->filter, e);
+        *ret_n = (size_t)n;
+    }
+    for (size_t i = *ret_n; i > 0; i--)
+        if (a->plain[i - 1] != 0) {
+            a->not_zero = a->unpacked + i;
+            break;
+        }
+    a->unpacked += *ret_n;
+    return RBE_OK;
+}
+
+static la_ssize_t read_plain(struct archive *of, void *arg, const void **ret)
+{
+    struct rbe_arc *a = arg;
+    struct rbe_err e = {0};
+    size_t n;
+
+    if (unpack(a, &n, &e) != RBE_OK) {
+        a->failure = e;
+        archive_set_error(of, EINVAL, "%s", e.text);
+        return -1;
+    }
+    *ret = a->plain;
+    return (la_ssize_t)n;
+}
+
+static struct archive *reader_new(void)
+{
+    struct archive *r = archive_read_new();
+
+    if (!r)
+        abort();
+    return r;
+}
+
+/* One filter, and exactly one layer of it. */
+static enum rbe_code open_filter(struct rbe_arc *a, enum rbe_arc_type type, struct rbe_err *e)
+{
+    struct archive_entry *entry;
+    int code = type == RBE_ARC_TAR_XZ ? ARCHIVE_FILTER_XZ : ARCHIVE_FILTER_ZSTD;
+
+    a->filter = reader_new();
+    if (type == RBE_ARC_TAR_XZ)
+        (void)archive_read_support_filter_xz(a->filter);
+    else
+        (void)archive_read_support_filter_zstd(a->filter);
+    (void)archive_read_support_format_raw(a->filter);
+    if (archive_read_open(a->filter, a, NULL, read_packed, NULL) != ARCHIVE_OK ||
+        archive_read_next_header(a->filter, &entry) != ARCHIVE_OK)
+        return broken(a, a->filter, e);
+    if (archive_filter_count(a->filter) != 2 || archive_filter_code(a->filter, 0) != code)
+        return rbe_invalid(e, "file", "broken", "the archive is not a %s", type_names[type]);
+    return RBE_OK;
+}
+
+static enum rbe_code open_all(struct rbe_arc *a, enum rbe_arc_type type, struct rbe_err *e)
+{
+    if (type == RBE_ARC_TAR_GZ)
+        a->gunzip = rbe_gunzip_new(a->fd);
+    else if (type == RBE_ARC_TAR_XZ || type == RBE_ARC_TAR_ZST)
+        RBE_TRY(open_filter(a, type, e));
+    else
+        return rbe_fail(e, RBE_FAULT, "no tar reader for \"%s\"", rbe_arc_name(type));
+    a->tar = reader_new();
+    if (archive_read_support_format_tar(a->tar) != ARCHIVE_OK ||
+        archive_read_open(a->tar, a, NULL, read_plain, NULL) != ARCHIVE_OK)
+        return broken(a, a->tar, e);
+    return RBE_OK;
+}
+
+enum rbe_code rbe_arc_open(int fd, enum rbe_arc_type type, struct rbe_arc **ret, struct rbe_err *e)
+{
+    rbe_autoptr(arc) struct rbe_arc *a = rbe_alloc(sizeof(*a));
+
+    a->fd = fd;
+    a->locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (!a->locale)
+        abort();
+    enter(a);
+    enum rbe_code code = open_all(a, type, e);
+    leave(a);
+    if (code == RBE_OK)
+        *ret = rbe_steal(a);
+    return code;
+}
+
+void rbe_arc_close(struct rbe_arc *a)
+{
+    if (!a)
+        return;
+    enter(a);
+    (void)archive_read_free(a->tar);
+    (void)archive_read_free(a->filter);
+    leave(a);
+    rbe_gunzip_free(a->gunzip);
+    if (a->locale)
+        freelocale(a->locale);
+    free(a);
+}
+
+/* Behind the last entry, which ends at `end`: two blocks of zeros at least, and nothing but zeros. */
+static enum rbe_code drain(struct rbe_arc *a, uint64_t end, struct rbe_err *e)
+{
+    size_t n;
+
+    do
+        RBE_TRY(unpack(a, &n, e));
+    while (n > 0);
+    if (a->not_zero > end)
+        return rbe_invalid(e, "file", "trailing", "other data follows the end of the tar archive");
+    if (a->unpacked - end < END_BLOCKS)
+        return rbe_invalid(e, "file", "truncated", "the tar archive ends early: its end mark is missing");
+    return RBE_OK;
+}
+
+static bool acceptable(struct archive *tar, int code)
+{
+    if (code != ARCHIVE_WARN)
+        return code == ARCHIVE_OK;
+    const char *why = archive_error_string(tar);
+    return why && strstr(why, "can't be converted");
+}
+
+static enum rbe_arc_kind kind_of(struct archive_entry *entry)
+{
+    if (archive_entry_hardlink(entry))
+        return RBE_ARC_HARDLINK;
+    switch (archive_entry_filetype(entry)) {
+    case AE_IFREG:
+        return RBE_ARC_FILE;
+    case AE_IFDIR:
+        return RBE_ARC_DIR;
+    case AE_IFLNK:
+        return RBE_ARC_LINK;
+    default:
+        return RBE_ARC_SPECIAL;
+    }
+}
+
+static enum rbe_code describe(struct rbe_arc *a, struct archive_entry *entry, struct rbe_arc_entry *ret, struct rbe_err *e)
+{
+    int64_t size = archive_entry_size(entry);
+
+    *ret = (struct rbe_arc_entry){
+        .kind = kind_of(entry),
+        .name = archive_entry_pathname(entry),
+        .mode = archive_entry_perm(entry),
+        .size = size > 0 ? (uint64_t)size : 0,
+        .mtime = archive_entry_mtime(entry),
+    };
+    if (!ret->name || size < 0)
+        return rbe_invalid(e, "file", "broken", "the archive holds an entry without a name or with a negative size");
+    if (ret->kind == RBE_ARC_HARDLINK)
+        ret->target = archive_entry_hardlink(entry);
+    else if (ret->kind == RBE_ARC_LINK)
+        ret->target = archive_entry_symlink(entry);
+    if (!ret->target && (ret->kind == RBE_ARC_HARDLINK || ret->kind == RBE_ARC_LINK))
+        return rbe_invalid(e, "file", "broken", "the archive holds a link without a target");
+    a->size = ret->size;
+    a->position = 0;
+    a->block_len = 0;
+    a->entry_end = false;
+    a->inside = true;
+    return RBE_OK;
+}
+
+static enum rbe_code next(struct rbe_arc *a, struct rbe_arc_entry *ret, bool *ret_end, struct rbe_err *e)
+{
+    struct archive_entry *entry;
+
+    if (a->inside && archive_read_data_skip(a->tar) != ARCHIVE_OK)
+        return broken(a, a->tar, e);
+    a->inside = false;
+    uint64_t end = (uint64_t)archive_filter_bytes(a->tar, 0);
+    int code = archive_read_next_header(a->tar, &entry);
+    if (code == ARCHIVE_EOF) {
+        *ret_end = true;
+        return drain(a, end, e);
+    }
+    if (!acceptable(a->tar, code))
+        return broken(a, a->tar, e);
+    return describe(a, entry, ret, e);
+}
+
+enum rbe_code rbe_arc_next(struct rbe_arc *a, struct rbe_arc_entry *ret, bool *ret_end, struct rbe_err *e)
+{
+    *ret_end = false;
+    enter(a);
+    enum rbe_code code = next(a, ret, ret_end, e);
+    leave(a);
+    return code;
+}
+
+/* Gets the next block of the entry's data. Blocks of a sparse file have gaps between them. */
+static enum rbe_code next_block(struct rbe_arc *a, struct rbe_err *e)
+{
+    const void *block = NULL;
+    int64_t at = 0;
+
+    a->block_len = 0;
+    int code = archive_read_data_block(a->tar, &block, &a->block_len, &at);
+    if (code == ARCHIVE_EOF) {
+        a->entry_end = true;
+        a->block_len = 0;
+        return RBE_OK;
+    }
+    if (code != ARCHIVE_OK)
+        return broken(a, a->tar, e);
+    if (at < 0 || (uint64_t)at < a->position || (uint64_t)at > a->size || a->block_len > a->size - (uint64_t)at)
+        return rbe_invalid(e, "file", "broken", "the archive holds a sparse file whose parts overlap or exceed it");
+    a->block = block;
+    a->block_at = (uint64_t)at;
+    return RBE_OK;
+}
+
+static size_t least(uint64_t a, size_t b)
+{
+    return a < b ? (size_t)a : b;
+}
+
+enum rbe_code rbe_arc_read(struct rbe_arc *a, void *p, size_t n, size_t *ret_n, struct rbe_err *e)
+{
+    *ret_n = 0;
+    while (a->inside && a->block_len == 0 && !a->entry_end) {
+        enter(a);
+        enum rbe_code code = next_block(a, e);
+        leave(a);
+        RBE_TRY(code);
+    }
+    if (!a->inside || n == 0)
+        return RBE_OK;
+    if (a->block_len > 0 && a->block_at == a->position) {
+        n = least(a->block_len, n);
+        memcpy(p, a->block, n);
+        a->block += n;
+        a->block_at += n;
+        a->block_len -= n;
+    } else {
+        uint64_t hole = (a->block_len > 0 ? a->block_at : a->size) - a->position;
+
+        n = least(hole, n);
+        memset(p, 0, n);
+    }
+    a->position += n;
+    *ret_n = n;
+    return RBE_OK;
+}
+
+/* Writing is by hand: a tar header is simple, and this way its bytes do not hang on the release of a library. */
+struct ustar {
+    char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], sum[8], type, link[100], magic[6], version[2];
+    char user[32], group[32], major[8], minor[8], prefix[155], pad[12];
+};
+_Static_assert(sizeof(struct ustar) == BLOCK, "a ustar header is one block");
+
+struct rbe_arc_writer {
+    struct rbe_gzip *gzip;
+    uint64_t left;                   /* data bytes still to come of the present entry */
+    unsigned padding;                /* zeros to write behind them */
+};
+
+struct rbe_arc_writer *rbe_arc_writer_new(int fd)
+{
+    struct rbe_arc_writer *w = rbe_alloc(sizeof(*w));
+
+    w->gzip = rbe_gzip_new(fd);
+    return w;
+}
+
+void rbe_arc_writer_free(struct rbe_arc_writer *w)
+{
+    if (!w)
+        return;
+    rbe_gzip_free(w->gzip);
+    free(w);
+}
+
+static enum rbe_code write_zeros(struct rbe_arc_writer *w, size_t n, struct rbe_err *e)
+{
+    static const char zeros[END_BLOCKS];
+
+    return rbe_gzip_write(w->gzip, zeros, n, e);
+}
+
+/* Octal digits and a NUL. */
+static void put_octal(char *field, size_t n, uint64_t v)
+{
+    field[--n] = '\0';
+    while (n > 0) {
+        field[--n] = (char)('0' + (v & 7));
+        v >>= 3;
+    }
+}
+
+enum { OCTAL_11_BITS = 33 };
+
+static bool plain_text(const char *s)
+{
+    for (; *s; s++)
+        if ((unsigned char)*s >= 0x80)
+            return false;
+    return true;
+}
+
+/* Splits a name between ustar's two fields at a slash; false when it does not fit. Non-ASCII never fits, because ustar does
+ * not say how it is encoded and readers guess. */
+static bool put_name(struct ustar *h, const char *name, size_t len)
+{
+    if (!plain_text(name))
+        return false;
+    if (len <= sizeof(h->name)) {
+        memcpy(h->name, name, len);
+        return true;
+    }
+    for (size_t i = len - sizeof(h->name) - 1; i < len - 1 && i <= sizeof(h->prefix); i++)
+        if (name[i] == '/' && i > 0) {
+            memcpy(h->prefix, name, i);
+            memcpy(h->name, name + i + 1, len - i - 1);
+            return true;
+        }
+    return false;
+}
+
+/* "LENGTH key=value\n", where LENGTH counts itself. */
+static void put_record(struct rbe_str *pax, const char *key, const char *value)
+{
+    size_t rest = strlen(key) + strlen(value) + 3, len = rest + 1;
+
+    while ((size_t)snprintf(NULL, 0, "%zu", len) + rest != len)
+        len++;
+    rbe_str_putf(pax, "%zu %s=%s\n", len, key, value);
+}
+
+static void put_number(struct rbe_str *pax, const char *key, int64_t v)
+{
+    char text[24];
+
+    (void)snprintf(text, sizeof(text), "%" PRId64, v);
+    put_record(pax, key, text);
+}
+
+static enum rbe_code write_header(struct rbe_arc_writer *w, struct ustar *h, char type, uint64_t size, int64_t mtime,
+                                  struct rbe_err *e)
+{
+    unsigned sum = 0;
+    const unsigned char *bytes = (const unsigned char *)h;
+
+    h->type = type;
+    put_octal(h->uid, sizeof(h->uid), 0);
+    put_octal(h->gid, sizeof(h->gid), 0);
+    put_octal(h->size, sizeof(h->size), size >> OCTAL_11_BITS ? 0 : size);
+    put_octal(h->mtime, sizeof(h->mtime), mtime < 0 || mtime >> OCTAL_11_BITS ? 0 : (uint64_t)mtime);
+    put_octal(h->major, sizeof(h->major), 0);
+    put_octal(h->minor, sizeof(h->minor), 0);
+    memcpy(h->magic, "ustar", sizeof(h->magic));
+    memset(h->version, '0', sizeof(h->version));
+    memset(h->sum, ' ', sizeof(h->sum));
+    for (size_t i = 0; i < sizeof(*h); i++)
+        sum += bytes[i];
+    put_octal(h->sum, sizeof(h->sum) - 1, sum);
+    return rbe_gzip_write(w->gzip, h, sizeof(*h), e);
+}
+
+static enum rbe_code write_pax(struct rbe_arc_writer *w, const struct rbe_str *pax, struct rbe_err *e)
+{
+    struct ustar h = {.name = "PaxHeader"};
+
+    put_octal(h.mode, sizeof(h.mode), 0644);
+    RBE_TRY(write_header(w, &h, 'x', pax->len, 0, e));
+    RBE_TRY(rbe_gzip_write(w->gzip, pax->s, pax->len, e));
+    return write_zeros(w, (BLOCK - pax->len % BLOCK) % BLOCK, e);
+}
+
+enum rbe_code rbe_arc_add(struct rbe_arc_writer *w, const struct rbe_arc_entry *entry, struct rbe_err *e)
+{
+    static const char types[] = {[RBE_ARC_FILE] = '0', [RBE_ARC_DIR] = '5', [RBE_ARC_LINK] = '2'};
+    rbe_auto(str) struct rbe_str name = {0}, pax = {0};
+    struct ustar h = {0};
+    uint64_t size = entry->kind == RBE_ARC_FILE ? entry->size : 0;
+
+    if (w->left > 0 || entry->kind > RBE_ARC_LINK || (entry->kind == RBE_ARC_LINK && !entry->target))
+        return rbe_fail(e, RBE_FAULT, "writing a tar: entry %s out of order or of a kind that is not written", entry->name);
+    rbe_str_puts(&name, entry->name);
+    if (entry->kind == RBE_ARC_DIR && (name.len == 0 || name.s[name.len - 1] != '/'))
+        rbe_str_putc(&name, '/');
+    if (!put_name(&h, rbe_str_text(&name), name.len)) {
+        memcpy(h.name, name.s, least(name.len, sizeof(h.name)));
+        put_record(&pax, "path", name.s);
+    }
+    if (entry->kind == RBE_ARC_LINK) {
+        size_t len = strlen(entry->target);
+
+        memcpy(h.link, entry->target, least(len, sizeof(h.link)));
+        if (len > sizeof(h.link) || !plain_text(entry->target))
+            put_record(&pax, "linkpath", entry->target);
+    }
+    if (size >> OCTAL_11_BITS)
+        put_number(&pax, "size", (int64_t)size);
+    if (entry->mtime < 0 || entry->mtime >> OCTAL_11_BITS)
+        put_number(&pax, "mtime", entry->mtime);
+    if (pax.len > 0)
+        RBE_TRY(write_pax(w, &pax, e));
+    put_octal(h.mode, sizeof(h.mode), entry->mode & 07777);
+    w->left = size;
+    w->padding = (BLOCK - (unsigned)(size % BLOCK)) % BLOCK;
+    return write_header(w, &h, types[entry->kind], size, entry->mtime, e);
+}
+
+enum rbe_code rbe_arc_write(struct rbe_arc_writer *w, const void *p, size_t n, struct rbe_err *e)
+{
+    if (n > w->left)
+        return rbe_fail(e, RBE_FAULT, "writing a tar: an entry got more data than it declared");
+    RBE_TRY(rbe_gzip_write(w->gzip, p, n, e));
+    w->left -= n;
+    if (w->left > 0)
+        return RBE_OK;
+    unsigned padding = w->padding;
+    w->padding = 0;
+    return write_zeros(w, padding, e);
+}
+
+enum rbe_code rbe_arc_finish(struct rbe_arc_writer *w, struct rbe_err *e)
+{
+    if (w->left > 0)
+        return rbe_fail(e, RBE_FAULT, "writing a tar: the last entry got less data than it declared");
+    RBE_TRY(write_zeros(w, END_BLOCKS, e));
+    return rbe_gzip_finish(w->gzip, e);
+}
