@@ -82,16 +82,14 @@ void rbe_plan_make(const struct rbe_manifest *from, const struct rbe_manifest *t
 
     *ret = (struct rbe_plan){0};
     while (i < from->n || j < to->n) {
-        const struct rbe_entry *old = i < from->n ? &from->entries[i] : NULL;
-        const struct rbe_entry *new = j < to->n ? &to->entries[j] : NULL;
-        int order = !old ? 1 : !new ? -1 : strcmp(old->path, new->path);
+        int order = i == from->n ? 1 : j == to->n ? -1 : strcmp(from->entries[i].path, to->entries[j].path);
 
         if (order < 0)
-            gone(arena, ret, old);
+            gone(arena, ret, &from->entries[i]);
         else if (order > 0)
-            come(arena, ret, new);
+            come(arena, ret, &to->entries[j]);
         else
-            stayed(arena, ret, &patterns, old, new);
+            stayed(arena, ret, &patterns, &from->entries[i], &to->entries[j]);
         i += order <= 0;
         j += order >= 0;
     }
