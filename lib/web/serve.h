@@ -18,6 +18,7 @@ struct rbe_route {
     const char *pattern;         /* "/resources/{}/latest": {} matches one non-empty segment; the route's label in metrics */
     rbe_handler handle;
     bool plain_errors;           /* reserved for answers that are no envelope: /health, /metrics */
+    bool secret_path;            /* a segment is a right in itself: the log shows the pattern in place of the path */
 };
 
 struct rbe_serve_options {

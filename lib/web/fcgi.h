@@ -1,0 +1,43 @@
+/* Where requests come from: a FastCGI socket by libfcgi, or one request of plain CGI. What is above cannot tell them apart.
+ * No other file includes libfcgi's header.
+ *
+ * A FastCGI connection is closed after its answer, also where the web server asks to keep it: a worker takes one connection
+ * at a time, and a kept one would hold it while others wait.
+ */
+#ifndef RBE_WEB_FCGI_H
+#define RBE_WEB_FCGI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "lib/base/mem.h"
+
+struct rbe_fcgi;
+
+/* True when descriptor 0 is no listening socket, so that this process is to answer one request as CGI. */
+bool rbe_fcgi_is_cgi(void);
+struct rbe_fcgi *rbe_fcgi_new(int listen_fd);
+/* One request: body from `in`, answer to `out` (both stay the caller's), environment "K=V" ended by NULL. */
+struct rbe_fcgi *rbe_fcgi_new_cgi(int in, int out, char *const *env);
+void rbe_fcgi_free(struct rbe_fcgi *f);
+RBE_DEFINE_CLEANUP(fcgi, struct rbe_fcgi, rbe_fcgi_free)
+
+/* SIGTERM and SIGINT from now on make rbe_fcgi_stopping true and end a waiting or coming rbe_fcgi_accept of any object on
+ * this descriptor in this process; whatever else they interrupt goes on. SIGPIPE is ignored. */
+void rbe_fcgi_stop_on_signals(int listen_fd);
+bool rbe_fcgi_stopping(void);
+
+/* Waits for a request: 1; 0 when there will be none (stopped, or CGI has had its one); -1 with errno on failure. */
+int rbe_fcgi_accept(struct rbe_fcgi *f);
+/* The answer is complete: sends what is buffered. */
+void rbe_fcgi_finish(struct rbe_fcgi *f);
+
+/* A variable of the request, NULL when absent. */
+const char *rbe_fcgi_env(const struct rbe_fcgi *f, const char *name);
+/* Bytes of the body: 0 at its end, -1 when the connection broke. */
+ssize_t rbe_fcgi_read(struct rbe_fcgi *f, void *p, size_t n);
+/* False when the client is gone. */
+bool rbe_fcgi_write(struct rbe_fcgi *f, const void *p, size_t n);
+
+#endif

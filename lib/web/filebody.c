@@ -1,0 +1,123 @@
+/* Files as bodies. Where the web server sends them (X-Sendfile, X-Accel-Redirect), it looks after ranges; validators are
+ * always looked at here, because the tag is ours. Else the file goes out in pieces, so memory does not grow with it.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "lib/web/inside.h"
+#include "lib/web/range.h"
+
+enum { PIECE = 64 * 1024 };
+
+/* A short JSON answer in place of the file. */
+static enum rbe_code send_instead(struct rbe_resp *p, int status, const char *msg, struct rbe_err *e)
+{
+    rbe_resp_clear(p);
+    rbe_resp_status(p, status);
+    (void)rbe_resp_json(p, rbe_code_info(RBE_REFUSED)->api, msg);
+    return rbe_resp_send(p, e);
+}
+
+static enum rbe_code send_not_modified(struct rbe_resp *p)
+{
+    p->status = 304;
+    rbe_resp_head(p, NULL, -1);
+    (void)rbe_fcgi_write(p->req->io, p->head.s, p->head.len);
+    return RBE_OK;
+}
+
+static bool listed(const struct rbe_resp *p, const char *header, bool weak, bool otherwise)
+{
+    const char *v = rbe_req_header(p->req, header);
+
+    return v ? rbe_range_listed(v, strlen(v), p->file.etag, weak) : otherwise;
+}
+
+static enum rbe_range wanted(const struct rbe_resp *p, uint64_t *ret_first, uint64_t *ret_last)
+{
+    const char *range = p->req->method == RBE_GET ? rbe_req_header(p->req, "Range") : NULL;
+    const char *condition = range ? rbe_req_header(p->req, "If-Range") : NULL;
+
+    /* A date is never true here, as no Last-Modified was sent, and "*" is none of its forms. */
+    if (!range || (condition && (strchr(condition, '*') || !listed(p, "If-Range", false, true))))
+        return RBE_RANGE_WHOLE;
+    return rbe_range_parse(range, strlen(range), p->file.size, ret_first, ret_last);
+}
+
+static void put_disposition(struct rbe_resp *p, const char *name)
+{
+    rbe_str_puts(&p->extra, "Content-Disposition: attachment; filename=\"");
+    for (; *name; name++) {
+        char c = *name;
+        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '.' || c == '_' ||
+                     c == '-';
+
+        rbe_str_putc(&p->extra, plain ? c : '_');
+    }
+    rbe_str_puts(&p->extra, "\"\r\n");
+}
+
+static enum rbe_code stream(struct rbe_resp *p, uint64_t at, uint64_t n, struct rbe_err *e)
+{
+    char *piece = rbe_str_reserve(&p->piece, PIECE);
+
+    while (n > 0) {
+        ssize_t got = pread(p->file.fd, piece, n < PIECE ? (size_t)n : PIECE, (off_t)at);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return rbe_fail_errno(e, "cannot read the file being sent");
+        if (got == 0)
+            return rbe_fail(e, RBE_FAULT, "the file being sent ends %llu bytes early", (unsigned long long)n);
+        if (!rbe_fcgi_write(p->req->io, piece, (size_t)got))
+            return RBE_OK;
+        at += (uint64_t)got;
+        n -= (uint64_t)got;
+        p->sent += (uint64_t)got;
+    }
+    return RBE_OK;
+}
+
+static enum rbe_code hand_over(struct rbe_resp *p)
+{
+    rbe_resp_header(p, p->file.how == RBE_SEND_X_ACCEL ? "X-Accel-Redirect" : "X-Sendfile", p->file.send_path);
+    rbe_resp_head(p, p->file.content_type, -1);
+    (void)rbe_fcgi_write(p->req->io, p->head.s, p->head.len);
+    return RBE_OK;
+}
+
+enum rbe_code rbe_filebody_send(struct rbe_resp *p, struct rbe_err *e)
+{
+    const struct rbe_resp_file *f = &p->file;
+    uint64_t first = 0, last = 0, n = f->size;
+
+    rbe_resp_headerf(p, "ETag", "\"%s\"", f->etag);
+    if (!listed(p, "If-Match", false, true))
+        return send_instead(p, 412, "precondition failed", e);
+    if (listed(p, "If-None-Match", true, false))
+        return send_not_modified(p);
+    if (f->how != RBE_SEND_STREAM && p->req->method == RBE_GET) {
+        put_disposition(p, f->file_name);
+        return hand_over(p);
+    }
+    rbe_resp_header(p, "Accept-Ranges", "bytes");
+    switch (wanted(p, &first, &last)) {
+    case RBE_RANGE_UNSATISFIABLE:
+        rbe_resp_headerf(p, "Content-Range", "bytes */%llu", (unsigned long long)f->size);
+        return send_instead(p, 416, "range not satisfiable", e);
+    case RBE_RANGE_PART:
+        n = last - first + 1;
+        p->status = 206;
+        rbe_resp_headerf(p, "Content-Range", "bytes %llu-%llu/%llu", (unsigned long long)first,
+                         (unsigned long long)last, (unsigned long long)f->size);
+        break;
+    case RBE_RANGE_WHOLE:
+        break;
+    }
+    put_disposition(p, f->file_name);
+    rbe_resp_head(p, f->content_type, (int64_t)n);
+    if (!rbe_fcgi_write(p->req->io, p->head.s, p->head.len) || p->req->method == RBE_HEAD)
+        return RBE_OK;
+    return stream(p, first, n, e);
+}

@@ -1,0 +1,104 @@
+#include "lib/web/listen.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "lib/base/mem.h"
+
+enum { BACKLOG = 1024 };
+
+/* Takes a dead server's socket out of the way: one that nobody accepts on. */
+static enum rbe_code clear_way(const struct sockaddr_un *at, struct rbe_err *e)
+{
+    struct stat st;
+    rbe_autoclose int probe = -1;
+
+    if (lstat(at->sun_path, &st) != 0)
+        return errno == ENOENT ? RBE_OK : rbe_fail_errno(e, "cannot look at %s", at->sun_path);
+    if (!S_ISSOCK(st.st_mode))
+        return rbe_fail(e, RBE_REFUSED, "%s is there and is no socket", at->sun_path);
+    probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (probe < 0)
+        return rbe_fail_errno(e, "cannot make a socket");
+    if (connect(probe, (const struct sockaddr *)at, sizeof(*at)) == 0 || errno != ECONNREFUSED)
+        return rbe_fail(e, RBE_REFUSED, "another process listens on %s", at->sun_path);
+    if (unlink(at->sun_path) != 0 && errno != ENOENT)
+        return rbe_fail_errno(e, "cannot remove %s", at->sun_path);
+    return RBE_OK;
+}
+
+static enum rbe_code open_unix(const char *path, int *ret_fd, struct rbe_err *e)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    size_t len = strlen(path);
+
+    if (len >= sizeof(at.sun_path))
+        return rbe_fail(e, RBE_USAGE, "%s: longer than a socket's path may be (%zu bytes)", path, sizeof(at.sun_path) - 1);
+    memcpy(at.sun_path, path, len + 1);
+    RBE_TRY(clear_way(&at, e));
+    rbe_autoclose int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return rbe_fail_errno(e, "cannot make a socket");
+    mode_t before = umask(0117);
+    int bound = bind(fd, (const struct sockaddr *)&at, sizeof(at));
+    int why = errno;
+    (void)umask(before);
+    errno = why;
+    if (bound != 0 || listen(fd, BACKLOG) != 0)
+        return rbe_fail_errno(e, "cannot listen on %s", path);
+    *ret_fd = rbe_steal_fd(fd);
+    return RBE_OK;
+}
+
+static int open_one(const struct addrinfo *ai)
+{
+    rbe_autoclose int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC, ai->ai_protocol);
+    int on = 1;
+
+    if (fd < 0)
+        return -1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bind(fd, ai->ai_addr, ai->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0)
+        return -1;
+    return rbe_steal_fd(fd);
+}
+
+static enum rbe_code open_inet(const char *address, const char *host, const char *port, int *ret_fd, struct rbe_err *e)
+{
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *all = NULL;
+    int r = getaddrinfo(host[0] ? host : NULL, port, &hints, &all), fd = -1;
+
+    if (r != 0)
+        return rbe_fail(e, RBE_USAGE, "%s: %s", address, gai_strerror(r));
+    errno = 0;
+    for (const struct addrinfo *ai = all; ai && fd < 0; ai = ai->ai_next)
+        fd = open_one(ai);
+    int why = errno;
+    freeaddrinfo(all);
+    errno = why;
+    if (fd < 0)
+        return rbe_fail_errno(e, "cannot listen on %s", address);
+    *ret_fd = fd;
+    return RBE_OK;
+}
+
+enum rbe_code rbe_listen_open(const char *address, int *ret_fd, struct rbe_err *e)
+{
+    const char *colon = strrchr(address, ':');
+
+    if (address[0] == '/')
+        return open_unix(address, ret_fd, e);
+    if (!colon || !colon[1])
+        return rbe_fail(e, RBE_USAGE, "%s: neither an absolute path nor host:port", address);
+    const char *from = address, *to = colon;
+    if (from[0] == '[' && to > from + 1 && to[-1] == ']') {
+        from++;
+        to--;
+    }
+    rbe_autofree char *host = rbe_strndup(from, (size_t)(to - from));
+    return open_inet(address, host, colon + 1, ret_fd, e);
+}

@@ -1,0 +1,156 @@
+#include "lib/web/prefork.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+
+#define MS UINT64_C(1000000)
+static const uint64_t young = 1000 * MS, delay_min = 50 * MS, delay_max = 5000 * MS;
+
+struct worker {
+    pid_t pid;                   /* 0: none */
+    uint64_t started, due;       /* when it was, when the next one shall be forked (monotonic ns) */
+    uint64_t delay;              /* before the next one, when this one dies young */
+};
+
+struct parent {
+    struct worker *worker;
+    unsigned workers;
+    bool stopping;
+    sigset_t signals, before;
+};
+
+/* In the child true. */
+static bool start(struct parent *p, struct worker *w)
+{
+    pid_t parent = getpid(), pid = fork();
+
+    if (pid < 0) {
+        rbe_log(RBE_LOG_ERROR, "cannot fork a worker: %s", strerror(errno));
+        w->delay = w->delay ? w->delay : delay_min;
+        w->due = rbe_clock_mono() + w->delay;
+        return false;
+    }
+    if (pid > 0) {
+        w->pid = pid;
+        w->started = rbe_clock_mono();
+        return false;
+    }
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    /* It may have died before we asked to be told. */
+    if (getppid() != parent)
+        (void)raise(SIGTERM);
+    (void)sigprocmask(SIG_SETMASK, &p->before, NULL);
+    return true;
+}
+
+static void ended(struct worker *w, int status)
+{
+    uint64_t now = rbe_clock_mono();
+
+    if (WIFSIGNALED(status))
+        rbe_log(RBE_LOG_ERROR, "worker %d was killed by signal %d", (int)w->pid, WTERMSIG(status));
+    else if (WEXITSTATUS(status) != 0)
+        rbe_log(RBE_LOG_ERROR, "worker %d ended with status %d", (int)w->pid, WEXITSTATUS(status));
+    if ((WIFEXITED(status) && WEXITSTATUS(status) == 0) || now - w->started >= young)
+        w->delay = 0;
+    else
+        w->delay = w->delay == 0 ? delay_min : w->delay * 2 < delay_max ? w->delay * 2 : delay_max;
+    w->pid = 0;
+    w->due = now + w->delay;
+}
+
+static void reap(struct parent *p)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        for (unsigned i = 0; i < p->workers; i++)
+            if (p->worker[i].pid == pid)
+                ended(&p->worker[i], status);
+}
+
+static unsigned alive(const struct parent *p)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < p->workers; i++)
+        n += p->worker[i].pid != 0;
+    return n;
+}
+
+static void stop(struct parent *p)
+{
+    p->stopping = true;
+    for (unsigned i = 0; i < p->workers; i++)
+        if (p->worker[i].pid)
+            (void)kill(p->worker[i].pid, SIGTERM);
+}
+
+/* Forks what is due; in a child true. *ret_wait gets the time until the next is due, UINT64_MAX when none is. */
+static bool start_due(struct parent *p, uint64_t *ret_wait)
+{
+    *ret_wait = UINT64_MAX;
+    for (unsigned i = 0; i < p->workers; i++) {
+        struct worker *w = &p->worker[i];
+
+        if (w->pid)
+            continue;
+        if (w->due <= rbe_clock_mono() && start(p, w))
+            return true;
+        if (w->pid)
+            continue;
+        uint64_t now = rbe_clock_mono(), wait = w->due > now ? w->due - now : 0;
+        if (wait < *ret_wait)
+            *ret_wait = wait;
+    }
+    return false;
+}
+
+static void wait_signal(struct parent *p, uint64_t ns)
+{
+    struct timespec t = {.tv_sec = (time_t)(ns / (1000 * MS)), .tv_nsec = (long)(ns % (1000 * MS))};
+    int signo = ns == UINT64_MAX ? sigwaitinfo(&p->signals, NULL) : sigtimedwait(&p->signals, NULL, &t);
+
+    if (signo == SIGTERM || signo == SIGINT)
+        stop(p);
+}
+
+bool rbe_prefork_run(unsigned workers, int *ret_status)
+{
+    struct parent p = {.workers = workers};
+    uint64_t wait = UINT64_MAX;
+    bool child = false;
+
+    p.worker = rbe_alloc_array(workers, sizeof(*p.worker));
+    (void)sigemptyset(&p.signals);
+    (void)sigaddset(&p.signals, SIGCHLD);
+    (void)sigaddset(&p.signals, SIGTERM);
+    (void)sigaddset(&p.signals, SIGINT);
+    /* A parent that ignores SIGCHLD would hand that on to us, and its children would leave no status. */
+    (void)signal(SIGCHLD, SIG_DFL);
+    (void)sigprocmask(SIG_BLOCK, &p.signals, &p.before);
+    while (!p.stopping || alive(&p) > 0) {
+        if (!p.stopping && start_due(&p, &wait)) {
+            child = true;
+            break;
+        }
+        wait_signal(&p, p.stopping ? UINT64_MAX : wait);
+        reap(&p);
+    }
+    if (!child)
+        (void)sigprocmask(SIG_SETMASK, &p.before, NULL);
+    free(p.worker);
+    *ret_status = 0;
+    return child;
+}

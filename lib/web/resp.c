@@ -1,0 +1,215 @@
+#include "lib/web/resp.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lib/base/utf8.h"
+#include "lib/web/inside.h"
+
+static const char json_type[] = "application/json; charset=utf-8";
+
+static const char *reason_of(int status)
+{
+    static const struct {
+        int status;
+        const char *reason;
+    } reasons[] = {
+        {200, "OK"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {204, "No Content"},
+        {206, "Partial Content"},
+        {302, "Found"},
+        {304, "Not Modified"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {409, "Conflict"},
+        {410, "Gone"},
+        {412, "Precondition Failed"},
+        {413, "Content Too Large"},
+        {416, "Range Not Satisfiable"},
+        {429, "Too Many Requests"},
+        {500, "Internal Server Error"},
+        {503, "Service Unavailable"},
+        {507, "Insufficient Storage"},
+    };
+
+    for (size_t i = 0; i < RBE_COUNT(reasons); i++)
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    return "Other";
+}
+
+void rbe_resp_begin(struct rbe_resp *p, struct rbe_req *r)
+{
+    p->req = r;
+    p->file.fd = -1;
+    p->cache_control = false;
+    p->sent = 0;
+    rbe_str_reset(&p->extra);
+    rbe_resp_clear(p);
+}
+
+void rbe_resp_clear(struct rbe_resp *p)
+{
+    if (p->file.fd >= 0)
+        (void)close(p->file.fd);
+    p->file = (struct rbe_resp_file){.fd = -1};
+    p->kind = RBE_RESP_EMPTY;
+    p->status = 200;
+    p->content_type = NULL;
+    rbe_str_reset(&p->body);
+}
+
+void rbe_resp_release(struct rbe_resp *p)
+{
+    if (p->req)
+        rbe_resp_clear(p);
+    rbe_str_release(&p->extra);
+    rbe_str_release(&p->head);
+    rbe_str_release(&p->body);
+    rbe_str_release(&p->piece);
+}
+
+void rbe_resp_status(struct rbe_resp *p, int status)
+{
+    p->status = status;
+}
+
+void rbe_resp_header(struct rbe_resp *p, const char *name, const char *value)
+{
+    /* A value that would break out of its line is not sent at all. */
+    if (rbe_utf8_has_control(value, strlen(value)))
+        return;
+    if (strcasecmp(name, "Cache-Control") == 0)
+        p->cache_control = true;
+    rbe_str_puts(&p->extra, name);
+    rbe_str_put(&p->extra, ": ", 2);
+    rbe_str_puts(&p->extra, value);
+    rbe_str_put(&p->extra, "\r\n", 2);
+}
+
+void rbe_resp_headerf(struct rbe_resp *p, const char *name, const char *fmt, ...)
+{
+    va_list ap;
+    char *value = NULL;
+
+    va_start(ap, fmt);
+    if (vasprintf(&value, fmt, ap) < 0)
+        abort();
+    va_end(ap);
+    rbe_resp_header(p, name, value);
+    free(value);
+}
+
+struct rbe_jsonw *rbe_resp_json(struct rbe_resp *p, int code, const char *msg)
+{
+    rbe_str_reset(&p->body);
+    p->kind = RBE_RESP_JSON;
+    p->content_type = json_type;
+    p->json = (struct rbe_jsonw){.out = &p->body};
+    rbe_jsonw_obj(&p->json, NULL);
+    rbe_jsonw_int(&p->json, "code", code);
+    rbe_jsonw_str(&p->json, "msg", msg);
+    rbe_str_puts(&p->body, ",\"data\":");
+    p->json.comma = false;
+    p->data_at = p->body.len;
+    return &p->json;
+}
+
+struct rbe_str *rbe_resp_text(struct rbe_resp *p, const char *content_type)
+{
+    rbe_str_reset(&p->body);
+    p->kind = RBE_RESP_TEXT;
+    p->content_type = content_type;
+    return &p->body;
+}
+
+void rbe_resp_file(struct rbe_resp *p, const struct rbe_resp_file *f)
+{
+    if (p->file.fd >= 0)
+        (void)close(p->file.fd);
+    p->kind = RBE_RESP_FILE;
+    p->file = *f;
+}
+
+static const char *told(const struct rbe_err *e)
+{
+    switch (rbe_code_info(e->code)->http) {
+    case 500:
+        return "internal error";
+    case 503:
+        return "temporarily unavailable";
+    case 507:
+        return "no space left on the server";
+    default:
+        return e->text;
+    }
+}
+
+void rbe_resp_fail(struct rbe_resp *p, const struct rbe_err *e)
+{
+    const struct rbe_code_info *info = rbe_code_info(e->code);
+
+    rbe_resp_clear(p);
+    rbe_resp_status(p, info->http);
+    if (info->http == 401)
+        rbe_resp_header(p, "WWW-Authenticate", "Bearer realm=\"rbe\"");
+    struct rbe_jsonw *w = rbe_resp_json(p, info->api, told(e));
+    if (e->code != RBE_INVALID)
+        return;
+    rbe_jsonw_obj(w, NULL);
+    rbe_jsonw_arr(w, "violations");
+    for (size_t i = 0; i < e->violations; i++) {
+        rbe_jsonw_obj(w, NULL);
+        rbe_jsonw_str(w, "field", e->violation[i].field);
+        rbe_jsonw_str(w, "violation", e->violation[i].rule);
+        rbe_jsonw_str(w, "message", e->violation[i].message);
+        rbe_jsonw_obj_end(w);
+    }
+    rbe_jsonw_arr_end(w);
+    rbe_jsonw_obj_end(w);
+}
+
+void rbe_resp_head(struct rbe_resp *p, const char *content_type, int64_t length)
+{
+    struct rbe_str *h = &p->head;
+
+    rbe_str_reset(h);
+    rbe_str_puts(h, "Status: ");
+    rbe_str_puti(h, p->status);
+    rbe_str_putc(h, ' ');
+    rbe_str_puts(h, reason_of(p->status));
+    if (content_type) {
+        rbe_str_puts(h, "\r\nContent-Type: ");
+        rbe_str_puts(h, content_type);
+    }
+    if (length >= 0) {
+        rbe_str_puts(h, "\r\nContent-Length: ");
+        rbe_str_puti(h, length);
+    }
+    rbe_str_puts(h, p->cache_control ? "\r\nX-Content-Type-Options: nosniff\r\n"
+                                     : "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+    rbe_str_put(h, rbe_str_text(&p->extra), p->extra.len);
+    rbe_str_put(h, "\r\n", 2);
+}
+
+enum rbe_code rbe_resp_send(struct rbe_resp *p, struct rbe_err *e)
+{
+    if (p->kind == RBE_RESP_FILE)
+        return rbe_filebody_send(p, e);
+    if (p->kind == RBE_RESP_JSON)
+        rbe_str_puts(&p->body, p->body.len == p->data_at ? "null}" : "}");
+    rbe_resp_head(p, p->content_type, p->status == 204 ? -1 : (int64_t)p->body.len);
+    if (p->req->method != RBE_HEAD && p->status != 204) {
+        rbe_str_put(&p->head, rbe_str_text(&p->body), p->body.len);
+        p->sent = p->body.len;
+    }
+    (void)rbe_fcgi_write(p->req->io, p->head.s, p->head.len);
+    return RBE_OK;
+}

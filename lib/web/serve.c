@@ -1,0 +1,283 @@
+#include "lib/web/serve.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/metrics.h"
+#include "lib/web/inside.h"
+#include "lib/web/listen.h"
+#include "lib/web/prefork.h"
+#include "lib/wrap/sys.h"
+
+enum { STATUSES = 16, LABELS = RBE_SHARE_NAME };
+
+/* Where the requests of one route are counted; found once, as a series' place never changes. */
+struct tally {
+    const char *route;
+    struct {
+        int status;
+        struct rbe_share_series *series;
+    } code[STATUSES];
+    struct rbe_share_series *seconds;
+};
+
+/* One process that answers. */
+struct server {
+    const struct rbe_serve_options *o;
+    struct rbe_fcgi *io;
+    void *ctx;
+    struct rbe_share *share;
+    struct rbe_req req;
+    struct rbe_resp resp;
+    struct tally *tally;         /* one a route, and one for what no route takes */
+    struct rbe_share_series *bytes;
+    uint64_t served;
+};
+
+static void set_up_tallies(struct server *s)
+{
+    char labels[LABELS];
+
+    s->tally = rbe_alloc_array(s->o->n_routes + 1, sizeof(*s->tally));
+    if (!s->share)
+        return;
+    for (size_t i = 0; i <= s->o->n_routes; i++) {
+        s->tally[i].route = i < s->o->n_routes ? s->o->routes[i].pattern : "none";
+        (void)snprintf(labels, sizeof(labels), "program=\"%s\",route=\"%s\"", s->o->name, s->tally[i].route);
+        s->tally[i].seconds = rbe_metric_find(s->share, RBE_METRIC_REQUEST_SECONDS, labels);
+    }
+    (void)snprintf(labels, sizeof(labels), "program=\"%s\"", s->o->name);
+    s->bytes = rbe_metric_find(s->share, RBE_METRIC_RESPONSE_BYTES, labels);
+}
+
+static struct rbe_share_series *series_of(struct server *s, struct tally *t, int status)
+{
+    char labels[LABELS];
+    size_t i = 0;
+
+    while (i < STATUSES - 1 && t->code[i].status != status && t->code[i].status != 0)
+        i++;
+    if (t->code[i].status != status) {
+        (void)snprintf(labels, sizeof(labels), "program=\"%s\",route=\"%s\",code=\"%d\"", s->o->name, t->route, status);
+        t->code[i].status = status;
+        t->code[i].series = rbe_metric_find(s->share, RBE_METRIC_REQUESTS, labels);
+    }
+    return t->code[i].series;
+}
+
+static void account(struct server *s, const struct rbe_route *route, uint64_t ns)
+{
+    struct tally *t = &s->tally[route ? (size_t)(route - s->o->routes) : s->o->n_routes];
+
+    if (!s->share)
+        return;
+    rbe_metric_series_add(s->share, series_of(s, t, s->resp.status), 1);
+    rbe_metric_series_observe(s->share, t->seconds, ns);
+    rbe_metric_series_add(s->share, s->bytes, s->resp.sent);
+}
+
+static unsigned methods_of(const struct rbe_route *route)
+{
+    return route->methods & RBE_GET ? route->methods | RBE_HEAD : route->methods;
+}
+
+static enum rbe_code refuse_method(struct server *s, unsigned methods, struct rbe_err *e)
+{
+    static const struct {
+        enum rbe_method method;
+        const char *name;
+    } names[] = {{RBE_GET, "GET"}, {RBE_HEAD, "HEAD"},     {RBE_POST, "POST"},
+                 {RBE_PUT, "PUT"}, {RBE_DELETE, "DELETE"}, {RBE_OPTIONS, "OPTIONS"}};
+    char allow[64] = "";
+    size_t len = 0;
+
+    for (size_t i = 0; i < RBE_COUNT(names); i++)
+        if (methods & names[i].method)
+            len += (size_t)snprintf(allow + len, sizeof(allow) - len, "%s%s", len ? ", " : "", names[i].name);
+    rbe_resp_header(&s->resp, "Allow", allow);
+    return rbe_fail(e, RBE_METHOD, "method not allowed");
+}
+
+/* The route that takes path and method; several rows may share a path. */
+static enum rbe_code find_route(struct server *s, const struct rbe_route **ret, struct rbe_err *e)
+{
+    unsigned methods = 0;
+
+    for (size_t i = 0; i < s->o->n_routes; i++) {
+        const struct rbe_route *route = &s->o->routes[i];
+        struct rbe_route_segments segments;
+
+        if (!rbe_route_match(route->pattern, s->req.path, &s->req.arena, &segments))
+            continue;
+        if (methods == 0)
+            *ret = route;
+        methods |= methods_of(route);
+        if (methods_of(route) & (unsigned)s->req.method) {
+            s->req.segments = segments;
+            *ret = route;
+            return RBE_OK;
+        }
+    }
+    if (methods == 0)
+        return rbe_fail(e, RBE_NOROUTE, "no such path");
+    return refuse_method(s, methods, e);
+}
+
+static const char *method_name(const struct rbe_req *r)
+{
+    const char *v = rbe_req_env(r, "REQUEST_METHOD");
+
+    return v ? v : "";
+}
+
+/* Faults are logged with an id that the answer carries too, so that a user's report leads here. */
+static void log_fault(struct server *s, const struct rbe_route *route, const struct rbe_err *e, const char *id)
+{
+    rbe_auto(str) struct rbe_str out = {0};
+
+    if (!rbe_log_wants(RBE_LOG_ERROR))
+        return;
+    struct rbe_jsonw w = rbe_log_begin(&out, RBE_LOG_ERROR, "request failed");
+    rbe_jsonw_str(&w, "request", id);
+    rbe_jsonw_str(&w, "method", method_name(&s->req));
+    rbe_jsonw_str(&w, "path", route && route->secret_path ? route->pattern : s->req.path);
+    rbe_jsonw_int(&w, "status", s->resp.status);
+    rbe_jsonw_str(&w, "error", e->text);
+    rbe_jsonw_str(&w, "code", rbe_code_info(e->code)->name);
+    rbe_jsonw_str(&w, "file", e->file);
+    rbe_jsonw_int(&w, "line", e->line);
+    rbe_log_end(&w);
+}
+
+static void answer_failure(struct server *s, const struct rbe_route *route, const struct rbe_err *e)
+{
+    char id[40];
+
+    rbe_resp_fail(&s->resp, e);
+    if (s->resp.status < 500)
+        return;
+    (void)snprintf(id, sizeof(id), "%x-%llx-%llx", (unsigned)getpid(), (unsigned long long)rbe_clock_now(),
+                   (unsigned long long)s->served);
+    rbe_resp_header(&s->resp, "X-Request-Id", id);
+    log_fault(s, route, e, id);
+}
+
+static enum rbe_code handle(struct server *s, const struct rbe_route **ret_route, struct rbe_err *e)
+{
+    RBE_TRY(find_route(s, ret_route, e));
+    RBE_TRY(rbe_req_query(&s->req, e));
+    return (*ret_route)->handle(s->ctx, &s->req, &s->resp, e);
+}
+
+/* unopened: what kept the process from opening what it needs; NULL when nothing did. */
+static void answer(struct server *s, const struct rbe_err *unopened)
+{
+    uint64_t began = rbe_clock_mono();
+    const struct rbe_route *route = NULL;
+    struct rbe_err e = {0};
+    enum rbe_code code;
+
+    s->served++;
+    rbe_req_begin(&s->req, s->io, s->o);
+    rbe_resp_begin(&s->resp, &s->req);
+    if (unopened) {
+        e = *unopened;
+        code = e.code;
+    } else {
+        code = handle(s, &route, &e);
+    }
+    if (code != RBE_OK) {
+        e.code = code;
+        answer_failure(s, route, &e);
+    }
+    e = (struct rbe_err){0};
+    /* The head is out already: all that can be done is to end the body early and say so in the log. */
+    if (rbe_resp_send(&s->resp, &e) != RBE_OK)
+        log_fault(s, route, &e, "");
+    rbe_fcgi_finish(s->io);
+    account(s, route, rbe_clock_mono() - began);
+    rbe_resp_clear(&s->resp);
+}
+
+static enum rbe_code open_server(struct server *s, struct rbe_err *e)
+{
+    enum rbe_code code = s->o->open ? s->o->open(s->o->arg, &s->ctx, &s->share, e) : RBE_OK;
+
+    if (code != RBE_OK)
+        s->share = NULL;
+    set_up_tallies(s);
+    return code;
+}
+
+static void close_server(struct server *s, bool opened)
+{
+    rbe_req_release(&s->req);
+    rbe_resp_release(&s->resp);
+    free(s->tally);
+    rbe_fcgi_free(s->io);
+    if (opened && s->o->close)
+        s->o->close(s->ctx);
+}
+
+static int serve_cgi(const struct rbe_serve_options *o)
+{
+    struct server s = {.o = o, .io = rbe_fcgi_new_cgi(STDIN_FILENO, STDOUT_FILENO, environ)};
+    struct rbe_err e = {0};
+    enum rbe_code code = open_server(&s, &e);
+
+    if (code != RBE_OK) {
+        /* Whatever kept it from opening, it is nothing the client did. */
+        e.code = rbe_code_info(code)->http >= 500 ? code : RBE_UNAVAILABLE;
+    }
+    if (rbe_fcgi_accept(s.io) > 0)
+        answer(&s, code == RBE_OK ? NULL : &e);
+    close_server(&s, code == RBE_OK);
+    return 0;
+}
+
+/* Answers until told to stop, retired or unable; returns the exit status. */
+static int serve_socket(const struct rbe_serve_options *o, int listen_fd)
+{
+    struct server s = {.o = o};
+    struct rbe_err e = {0};
+    char labels[LABELS];
+    int got = 0;
+
+    rbe_fcgi_stop_on_signals(listen_fd);
+    if (open_server(&s, &e) != RBE_OK) {
+        rbe_log_err(RBE_LOG_ERROR, &e, "cannot start");
+        close_server(&s, false);
+        return 1;
+    }
+    (void)snprintf(labels, sizeof(labels), "program=\"%s\"", o->name);
+    rbe_metric_add(s.share, RBE_METRIC_WORKER_STARTS, labels, 1);
+    s.io = rbe_fcgi_new(listen_fd);
+    while ((o->max_requests <= 0 || s.served < (uint64_t)o->max_requests) && (got = rbe_fcgi_accept(s.io)) > 0)
+        answer(&s, NULL);
+    if (got < 0)
+        rbe_log(RBE_LOG_ERROR, "cannot accept a connection: %s", strerror(errno));
+    close_server(&s, true);
+    return got < 0 ? 1 : 0;
+}
+
+int rbe_serve(const struct rbe_serve_options *o)
+{
+    unsigned workers = o->workers > 0 ? (unsigned)o->workers : o->listen ? rbe_cpu_count() : 1;
+    struct rbe_err e = {0};
+    int listen_fd = STDIN_FILENO, status = 0;
+
+    rbe_log_name_set(o->name);
+    if (!o->listen && rbe_fcgi_is_cgi())
+        return serve_cgi(o);
+    if (o->listen && rbe_listen_open(o->listen, &listen_fd, &e) != RBE_OK) {
+        rbe_log_err(RBE_LOG_ERROR, &e, "cannot start");
+        return rbe_code_info(e.code)->exit;
+    }
+    /* A single process that retires needs somebody who starts the next one: a parent, or the web server that spawned it. */
+    if (workers == 1 && (!o->listen || o->max_requests == 0))
+        return serve_socket(o, listen_fd);
+    return rbe_prefork_run(workers, &status) ? serve_socket(o, listen_fd) : status;
+}
