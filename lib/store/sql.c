@@ -1,0 +1,253 @@
+#include "lib/store/sql.h"
+
+#include <string.h>
+
+#define RESOURCE "id, rid, name, description, update_type, access, ordering, always_include, last_number, created_at"
+#define VERSION                                                                                                    \
+    "v.id, v.resource, v.name, v.number, v.channel, v.order_by, v.order_key, v.release_note, v.custom_data, "      \
+    "v.created_at, v.withdrawn_at"
+#define OFFER "version, package, number, channel, system, arch, order_by, order_key"
+#define PACKAGE                                                                                                    \
+    "p.id, p.version, p.system, p.arch, p.format, p.target, p.source, p.file_type, p.path, p.size, p.sha256, "     \
+    "p.tree, p.files, p.created_at, p.purged_at"
+#define TOKEN "id, name, sha256, scope, rid, created_at, expires_at, revoked_at"
+#define CDK "id, sha256, prefix, resource, daily_limit, created_at, expires_at, blocked_at"
+#define JOB                                                                                                        \
+    "id, kind, subject, target, source, format, weight, state, tries, created_at, run_at, leased_at, finished_at, " \
+    "host, pid, start, note"
+
+/* An order key counts only under its own parser, and not at all where the resource is ordered as published. */
+#define OFFER_BY "CASE r.ordering WHEN 0 THEN v.order_by ELSE 0 END"
+#define OFFER_KEY "CASE WHEN r.ordering = 0 AND v.order_by > 0 THEN v.order_key ELSE x'' END"
+
+#define RELEASES(word, sql) {.base = RBE_BASE_RELEASES, .name = word, .text = sql}
+#define USAGE(word, sql) {.base = RBE_BASE_USAGE, .name = word, .text = sql}
+
+static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
+    [RBE_SQL_META_FIND] = RELEASES("meta find", "SELECT value FROM meta WHERE key = ?1"),
+    [RBE_SQL_META_PUT] = RELEASES("meta put", "INSERT INTO meta (key, value) VALUES (?1, ?2) "
+                                              "ON CONFLICT (key) DO UPDATE SET value = excluded.value"),
+
+    [RBE_SQL_RESOURCE_PUT] =
+        RELEASES("resource put", "INSERT INTO resource (rid, name, description, update_type, access, ordering, "
+                                 "always_include, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
+                                 "ON CONFLICT (rid) DO NOTHING"),
+    [RBE_SQL_RESOURCE_GET] = RELEASES("resource get", "SELECT " RESOURCE " FROM resource WHERE rid = ?1"),
+    [RBE_SQL_RESOURCE_LIST] =
+        RELEASES("resource list", "SELECT /*scan*/ " RESOURCE " FROM resource "
+                                  "WHERE (?1 = '' OR instr(lower(rid), lower(?1)) > 0) "
+                                  "AND (?2 = '' OR instr(lower(name), lower(?2)) > 0) ORDER BY rid LIMIT ?4 OFFSET ?3"),
+    [RBE_SQL_RESOURCE_COUNT] =
+        RELEASES("resource count", "SELECT /*scan*/ count(*) FROM resource "
+                                   "WHERE (?1 = '' OR instr(lower(rid), lower(?1)) > 0) "
+                                   "AND (?2 = '' OR instr(lower(name), lower(?2)) > 0)"),
+    [RBE_SQL_RESOURCE_NUMBER] =
+        RELEASES("resource number", "SELECT last_number FROM resource WHERE id = ?1"),
+    [RBE_SQL_RESOURCE_SET_NUMBER] =
+        RELEASES("resource set number", "UPDATE resource SET last_number = ?2 WHERE id = ?1"),
+
+    [RBE_SQL_VERSION_PUT] =
+        RELEASES("version put", "INSERT INTO version (resource, name, number, channel, order_by, order_key, "
+                                "release_note, custom_data, created_at, withdrawn_at) "
+                                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) "
+                                "ON CONFLICT (resource, name) DO NOTHING"),
+    [RBE_SQL_VERSION_FIND] =
+        RELEASES("version find", "SELECT " VERSION ", 0 FROM version v WHERE v.resource = ?1 AND v.name = ?2"),
+    [RBE_SQL_VERSION_GET] = RELEASES("version get", "SELECT " VERSION ", 0 FROM version v WHERE v.id = ?1"),
+    [RBE_SQL_VERSION_SET_DATA] =
+        RELEASES("version set data", "UPDATE version SET release_note = coalesce(?2, release_note), "
+                                     "custom_data = coalesce(?3, custom_data) WHERE id = ?1"),
+    [RBE_SQL_VERSION_SET_ORDER] =
+        RELEASES("version set order", "UPDATE version SET order_by = ?2, order_key = ?3 WHERE id = ?1"),
+    [RBE_SQL_VERSION_LIST] =
+        RELEASES("version list", "SELECT " VERSION ", (SELECT count(*) FROM package p WHERE p.version = v.id "
+                                 "AND p.format = 0 AND p.purged_at = 0) FROM version v WHERE v.resource = ?1 "
+                                 "AND (?2 < 0 OR v.channel = ?2) ORDER BY v.number DESC LIMIT ?4 OFFSET ?3"),
+    [RBE_SQL_VERSION_COUNT] = RELEASES("version count", "SELECT count(*) FROM version WHERE resource = ?1 "
+                                                        "AND (?2 < 0 OR channel = ?2)"),
+
+    [RBE_SQL_OFFER_CLEAR] = RELEASES("offer clear", "DELETE FROM offer WHERE resource = ?1"),
+    [RBE_SQL_OFFER_FILL] =
+        RELEASES("offer fill", "INSERT INTO offer (resource, system, arch, channel, order_by, order_key, number, version, "
+                               "package) SELECT resource, system, arch, channel, order_by, order_key, number, version, "
+                               "package FROM (SELECT r.id AS resource, p.system AS system, p.arch AS arch, "
+                               "v.channel AS channel, " OFFER_BY " AS order_by, " OFFER_KEY " AS order_key, "
+                               "v.number AS number, v.id AS version, p.id AS package, "
+                               "row_number() OVER (PARTITION BY p.system, p.arch, v.channel, " OFFER_BY " "
+                               "ORDER BY " OFFER_KEY " DESC, v.number DESC) AS place "
+                               "FROM resource r JOIN version v ON v.resource = r.id JOIN package p ON p.version = v.id "
+                               "WHERE r.id = ?1 AND v.withdrawn_at = 0 AND p.format = 0 AND p.purged_at = 0) WHERE place = 1"),
+    /* Three places looked up one by one: IN with values would build a table at every run. */
+    [RBE_SQL_OFFER_LIST] =
+        RELEASES("offer list", "SELECT " OFFER " FROM offer "
+                               "WHERE resource = ?1 AND system = ?2 AND arch = ?3 AND channel <= ?4 "
+                               "UNION ALL SELECT " OFFER " FROM offer "
+                               "WHERE resource = ?1 AND system = ?2 AND arch = 0 AND channel <= ?4 AND ?3 <> 0 "
+                               "UNION ALL SELECT " OFFER " FROM offer "
+                               "WHERE resource = ?1 AND system = 0 AND arch = 0 AND channel <= ?4 AND ?2 <> 0"),
+
+    [RBE_SQL_PACKAGE_PUT] =
+        RELEASES("package put", "INSERT INTO package (version, system, arch, format, target, source, file_type, path, size, "
+                                "sha256, tree, files, created_at, purged_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
+                                "?10, ?11, ?12, ?13, ?14) "
+                                "ON CONFLICT (version, system, arch) WHERE format = 0 DO NOTHING "
+                                "ON CONFLICT (target, source, format) WHERE target IS NOT NULL DO NOTHING"),
+    [RBE_SQL_PACKAGE_GET] = RELEASES("package get", "SELECT " PACKAGE " FROM package p WHERE p.id = ?1"),
+    [RBE_SQL_PACKAGE_FIND] =
+        RELEASES("package find", "SELECT " PACKAGE " FROM package p "
+                                 "WHERE p.version = ?1 AND p.system = ?2 AND p.arch = ?3 AND p.format = 0"),
+    [RBE_SQL_PACKAGE_FIND_PATCH] =
+        RELEASES("patch find", "SELECT " PACKAGE " FROM package p WHERE p.target = ?1 AND p.source = ?2 AND p.format = ?3"),
+    [RBE_SQL_PACKAGE_LIST] =
+        RELEASES("package list", "SELECT " PACKAGE " FROM package p WHERE p.version = ?1 AND p.id > ?2 "
+                                 "ORDER BY p.format <> 0, p.id LIMIT ?3"),
+    [RBE_SQL_PACKAGE_LIST_ALL] =
+        RELEASES("package list all", "SELECT " PACKAGE " FROM package p WHERE p.id > ?1 ORDER BY p.id LIMIT ?2"),
+    [RBE_SQL_PACKAGE_ORIGIN] =
+        RELEASES("package origin", "SELECT " PACKAGE ", r.rid, v.name, o.name, v.withdrawn_at FROM package p "
+                                   "JOIN version v ON v.id = p.version JOIN resource r ON r.id = v.resource "
+                                   "LEFT JOIN package s ON s.id = p.source LEFT JOIN version o ON o.id = s.version "
+                                   "WHERE p.id = ?1"),
+
+    [RBE_SQL_TOKEN_PUT] =
+        RELEASES("token put", "INSERT INTO token (name, sha256, scope, rid, created_at, expires_at, revoked_at) "
+                              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) "
+                              "ON CONFLICT (name) WHERE revoked_at = 0 DO NOTHING"),
+    [RBE_SQL_TOKEN_FIND] = RELEASES("token find", "SELECT " TOKEN " FROM token WHERE sha256 = ?1"),
+    [RBE_SQL_TOKEN_LIST] = RELEASES("token list", "SELECT /*scan*/ " TOKEN " FROM token ORDER BY name, id"),
+    [RBE_SQL_TOKEN_REVOKE] =
+        RELEASES("token revoke", "UPDATE token SET revoked_at = ?2 WHERE name = ?1 AND revoked_at = 0"),
+
+    [RBE_SQL_CDK_PUT] =
+        RELEASES("cdk put", "INSERT INTO cdk (sha256, prefix, resource, daily_limit, created_at, expires_at, blocked_at) "
+                            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
+    [RBE_SQL_CDK_FIND] = RELEASES("cdk find", "SELECT " CDK " FROM cdk WHERE sha256 = ?1"),
+    [RBE_SQL_CDK_GET] = RELEASES("cdk get", "SELECT " CDK " FROM cdk WHERE id = ?1"),
+
+    [RBE_SQL_JOB_PUT] =
+        USAGE("job put", "INSERT INTO job (kind, subject, target, source, format, weight, state, created_at, run_at) "
+                         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8) ON CONFLICT (kind, subject) DO NOTHING"),
+    [RBE_SQL_JOB_FIND] = USAGE("job find", "SELECT " JOB " FROM job WHERE kind = ?1 AND subject = ?2"),
+    [RBE_SQL_JOB_RAISE] = USAGE("job raise", "UPDATE job SET weight = ?2 WHERE id = ?1 AND state = 0 AND weight < ?2"),
+    [RBE_SQL_JOB_LEASES] = USAGE("job leases", "SELECT " JOB " FROM job WHERE state = 1 ORDER BY id"),
+    /* Walks job_runnable, which holds only what is queued, as far as the first that is due. */
+    [RBE_SQL_JOB_NEXT] = USAGE("job next", "SELECT /*scan*/ " JOB " FROM job WHERE state = 0 AND run_at <= ?1 "
+                                           "ORDER BY weight DESC, run_at, id LIMIT 1"),
+    [RBE_SQL_JOB_LEASE] =
+        USAGE("job lease", "UPDATE job SET state = 1, tries = tries + 1, leased_at = ?2, host = ?3, pid = ?4, start = ?5 "
+                           "WHERE id = ?1 AND state = 0"),
+    /* tries tells this lease from an earlier one of the same worker. */
+    [RBE_SQL_JOB_END] =
+        USAGE("job end", "UPDATE job SET state = ?6, run_at = ?7, finished_at = ?8, note = ?9, host = '', pid = 0, start = 0 "
+                         "WHERE id = ?1 AND state = 1 AND host = ?2 AND pid = ?3 AND start = ?4 AND tries = ?5"),
+    [RBE_SQL_JOB_COUNT] = USAGE("job count", "SELECT count(*) FROM job WHERE target = ?1 AND kind = 0"),
+    [RBE_SQL_JOB_LIST] = USAGE("job list", "SELECT /*scan*/ " JOB " FROM job ORDER BY id DESC LIMIT ?1"),
+    [RBE_SQL_JOB_LIST_STATE] =
+        USAGE("job list by state", "SELECT " JOB " FROM job WHERE state = ?1 ORDER BY id DESC LIMIT ?2"),
+};
+
+const struct rbe_sql_text *rbe_sql_text(enum rbe_sql id)
+{
+    return &texts[id];
+}
+
+static enum rbe_code start(struct rbe_store *s, enum rbe_sql id, struct rbe_db_values values, struct rbe_db **ret_db,
+                           struct rbe_db_stmt **ret, struct rbe_err *e)
+{
+    const struct rbe_sql_text *t = &texts[id];
+
+    RBE_TRY(rbe_store_db(s, t->base, ret_db, e));
+    if (!s->kept[id])
+        RBE_TRY(rbe_db_prepare(*ret_db, t->name, t->text, &s->kept[id], e));
+    if (!rbe_db_reads_only(s->kept[id]) && !rbe_db_in_transaction(*ret_db))
+        return rbe_fail(e, RBE_FAULT, "database %s: %s outside a transaction", rbe_db_path(*ret_db), t->name);
+    *ret = s->kept[id];
+    return rbe_db_start(*ret, values, e);
+}
+
+enum rbe_code rbe_sql_run(struct rbe_store *s, enum rbe_sql id, struct rbe_db_values values, int64_t *ret_changes,
+                          struct rbe_err *e)
+{
+    struct rbe_db_stmt *st;
+    struct rbe_db *db;
+    bool row;
+
+    RBE_TRY(start(s, id, values, &db, &st, e));
+    RBE_TRY(rbe_db_step(st, &row, e));
+    if (ret_changes)
+        *ret_changes = rbe_db_changes(db);
+    rbe_db_reset(st);
+    return RBE_OK;
+}
+
+enum rbe_code rbe_sql_put(struct rbe_store *s, enum rbe_sql id, struct rbe_db_values values, int64_t *ret_id,
+                          bool *ret_new, struct rbe_err *e)
+{
+    int64_t changes;
+    struct rbe_db *db;
+
+    RBE_TRY(rbe_sql_run(s, id, values, &changes, e));
+    RBE_TRY(rbe_store_db(s, texts[id].base, &db, e));
+    *ret_new = changes > 0;
+    if (changes > 0)
+        *ret_id = rbe_db_last_id(db);
+    return RBE_OK;
+}
+
+enum rbe_code rbe_sql_find(struct rbe_store *s, enum rbe_sql id, struct rbe_db_values values, rbe_sql_reader *reader,
+                           struct rbe_arena *arena, void *ret, bool *ret_found, struct rbe_err *e)
+{
+    struct rbe_db_stmt *st;
+    struct rbe_db *db;
+
+    RBE_TRY(start(s, id, values, &db, &st, e));
+    RBE_TRY(rbe_db_step(st, ret_found, e));
+    if (*ret_found)
+        reader(st, arena, ret);
+    rbe_db_reset(st);
+    return RBE_OK;
+}
+
+enum rbe_code rbe_sql_list(struct rbe_store *s, enum rbe_sql id, struct rbe_db_values values, rbe_sql_reader *reader,
+                           size_t size, struct rbe_arena *arena, void **ret, size_t *ret_n, struct rbe_err *e)
+{
+    rbe_autofree char *rows = NULL;
+    size_t n = 0, room = 0;
+    struct rbe_db_stmt *st;
+    struct rbe_db *db;
+    bool row;
+
+    RBE_TRY(start(s, id, values, &db, &st, e));
+    for (;;) {
+        RBE_TRY(rbe_db_step(st, &row, e));
+        if (!row)
+            break;
+        if (n == room) {
+            room = room ? room * 2 : 8;
+            rows = rbe_realloc(rows, room * size);
+        }
+        memset(rows + n * size, 0, size);
+        reader(st, arena, rows + n++ * size);
+    }
+    rbe_db_reset(st);
+    *ret = rbe_arena_alloc_array(arena, n, size);
+    if (n)
+        memcpy(*ret, rows, n * size);
+    *ret_n = n;
+    return RBE_OK;
+}
+
+static void read_number(struct rbe_db_stmt *st, struct rbe_arena *arena, void *ret)
+{
+    (void)arena;
+    *(int64_t *)ret = rbe_db_get_int(st, 0);
+}
+
+enum rbe_code rbe_sql_number(struct rbe_store *s, enum rbe_sql id, struct rbe_db_values values, int64_t *ret,
+                             struct rbe_err *e)
+{
+    bool found;
+
+    *ret = 0;
+    return rbe_sql_find(s, id, values, read_number, NULL, ret, &found, e);
+}
