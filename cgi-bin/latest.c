@@ -1,0 +1,92 @@
+/* latest.fcgi: what should a client on this version install? */
+#include "lib/core/latest.h"
+
+#include <string.h>
+
+#include "cgi-bin/native.h"
+#include "cgi-bin/program.h"
+#include "lib/base/clock.h"
+
+enum { CURRENT_MAX = 128 };
+
+/* Anything that cannot be a region's name counts as none, and so as the default. */
+static const char *region_of(const char *text)
+{
+    size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+    return n <= RBE_GRANT_REGION_MAX && text[n] == '\0' ? text : "";
+}
+
+static enum rbe_code read_question(const struct rbe_req *r, struct rbe_question *ret, struct rbe_err *e)
+{
+    *ret = (struct rbe_question){
+        .rid = rbe_req_segment(r, 0),
+        .current = rbe_req_param(r, "current"),
+        .cdk = rbe_req_param(r, "cdk"),
+        .region = region_of(rbe_req_param(r, "region")),
+        .now = rbe_clock_now(),
+    };
+    RBE_TRY(rbe_channel_parse(rbe_req_param(r, "channel"), &ret->channel, e));
+    RBE_TRY(rbe_system_parse(rbe_req_param(r, "system"), &ret->system, e));
+    RBE_TRY(rbe_arch_parse(rbe_req_param(r, "arch"), &ret->arch, e));
+    if (strlen(ret->current) > CURRENT_MAX)
+        return rbe_invalid(e, "current", "max_length", "longer than %d bytes", CURRENT_MAX);
+    if (!rbe_rid_valid(ret->rid))
+        return rbe_fail(e, RBE_NOTFOUND, "resource not found");
+    return RBE_OK;
+}
+
+/* What the client asked for names its platform; a package for any platform answers it too. */
+static void name_platform(const struct rbe_question *q, struct rbe_latest *l)
+{
+    if (q->system != RBE_SYSTEM_ANY)
+        l->system = q->system;
+    if (q->arch != RBE_ARCH_ANY)
+        l->arch = q->arch;
+}
+
+static enum rbe_code make_url(struct rbe_app *app, struct rbe_req *r, const struct rbe_latest *l, const char **ret,
+                              struct rbe_err *e)
+{
+    char key[RBE_GRANT_TEXT];
+    const char *base;
+
+    *ret = NULL;
+    if (l->update != RBE_UPDATE_FULL && l->update != RBE_UPDATE_INCREMENTAL)
+        return RBE_OK;
+    RBE_TRY(rbe_req_base_url(r, &base, e));
+    rbe_grant_sign(app, &l->grant, key);
+    *ret = rbe_arena_strfmt(rbe_req_arena(r), "%s/resources/download/%s", base, key);
+    return RBE_OK;
+}
+
+static enum rbe_code handle_latest(void *ctx, struct rbe_req *r, struct rbe_resp *p, struct rbe_err *e)
+{
+    struct rbe_app *app = ctx;
+    struct rbe_question q;
+    struct rbe_latest l = {0};
+    const char *url;
+
+    RBE_TRY(read_question(r, &q, e));
+    RBE_TRY(rbe_latest_find(app, &q, rbe_req_arena(r), &l, e));
+    name_platform(&q, &l);
+    RBE_TRY(make_url(app, r, &l, &url, e));
+    rbe_native_render(p, &l, url);
+    return RBE_OK;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct rbe_route routes[] = {
+        {.methods = RBE_GET, .pattern = "/resources/{}/latest", .handle = handle_latest},
+    };
+    static const struct rbe_program program = {
+        .name = "latest",
+        .what = "Answers what a client should install: GET /resources/{rid}/latest.",
+        .routes = routes,
+        .n_routes = RBE_COUNT(routes),
+        .mode = RBE_APP_READ,
+    };
+
+    return rbe_program_main(argc, argv, &program);
+}

@@ -1,0 +1,161 @@
+#include "cgi-bin/program.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+#include "lib/base/log.h"
+#include "lib/web/fcgi.h"
+
+struct options {
+    const char *config, *listen;
+};
+
+/* What a worker opens itself from; `unusable` is a configuration that could not be read, which CGI has to answer with. */
+struct start {
+    const struct rbe_program *program;
+    const struct rbe_settings *settings;
+    const struct rbe_err *unusable;
+};
+
+static void usage(FILE *to, const struct rbe_program *p)
+{
+    (void)fprintf(to,
+                  "usage: %s.fcgi [--config FILE] [--listen ADDRESS]\n"
+                  "%s\n\n"
+                  "  --config FILE     configuration (else $RBE_CONFIG, else " RBE_SYSCONFDIR "/rbe/rbe.yaml)\n"
+                  "  --listen ADDRESS  FastCGI socket to make: /path/sock or host:port;\n"
+                  "                    without it: the socket on descriptor 0, else plain CGI\n"
+                  "  --help            this text\n"
+                  "  --version         the version\n",
+                  p->name, p->what);
+}
+
+/* Returns -1 to go on, else the exit status. */
+static int parse(int argc, char **argv, const struct rbe_program *p, struct options *ret)
+{
+    static const struct option longs[] = {
+        {"config", required_argument, NULL, 'c'}, {"listen", required_argument, NULL, 'l'},
+        {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
+    };
+    int c;
+
+    while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+        switch (c) {
+        case 'c':
+            ret->config = optarg;
+            break;
+        case 'l':
+            ret->listen = optarg;
+            break;
+        case 'h':
+            usage(stdout, p);
+            return 0;
+        case 'v':
+            (void)printf("%s.fcgi %s\n", p->name, RBE_VERSION);
+            return 0;
+        default:
+            usage(stderr, p);
+            return 2;
+        }
+    }
+    if (optind == argc)
+        return -1;
+    usage(stderr, p);
+    return 2;
+}
+
+/* A worker of a prefork finds a database that its parent has checked. A CGI process has no parent to have brought the schema
+ * up to date, so it does so itself, once opening has failed. */
+static enum rbe_code open_worker(void *arg, void **ret_ctx, struct rbe_share **ret_share, struct rbe_err *e)
+{
+    const struct start *s = arg;
+    struct rbe_app *app = NULL;
+    enum rbe_code code;
+
+    if (s->unusable) {
+        *e = *s->unusable;
+        return e->code;
+    }
+    code = rbe_app_open(s->settings, s->program->mode, &app, e);
+    if (code != RBE_OK && code != RBE_UNAVAILABLE && s->settings->database.auto_migrate) {
+        RBE_TRY(rbe_app_migrate(s->settings, NULL, e));
+        code = rbe_app_open(s->settings, s->program->mode, &app, e);
+    }
+    if (code != RBE_OK)
+        return code;
+    *ret_ctx = app;
+    *ret_share = app->share;
+    return RBE_OK;
+}
+
+static void close_worker(void *ctx)
+{
+    rbe_app_close(ctx);
+}
+
+/* So that what is wrong stops the start and not the first request. What was opened is closed again: workers open their own. */
+static enum rbe_code check(const struct start *s, struct rbe_err *e)
+{
+    rbe_autoptr(app) struct rbe_app *app = NULL;
+
+    if (s->settings->database.auto_migrate)
+        RBE_TRY(rbe_app_migrate(s->settings, NULL, e));
+    return rbe_app_open(s->settings, s->program->mode, &app, e);
+}
+
+static int complain(const struct rbe_program *p, const struct rbe_err *e)
+{
+    (void)fprintf(stderr, "%s.fcgi: %s\n", p->name, e->text);
+    return rbe_code_info(e->code)->exit;
+}
+
+static int serve(const struct start *s, const struct options *o)
+{
+    const struct rbe_settings *set = s->settings;
+
+    return rbe_serve(&(struct rbe_serve_options){
+        .name = s->program->name,
+        .routes = s->program->routes,
+        .n_routes = s->program->n_routes,
+        .listen = o->listen,
+        .workers = set->instance.workers,
+        .max_requests = set->instance.max_requests,
+        .public_url = set->instance.public_url,
+        .trusted_proxies = set->instance.trusted_proxies.v,
+        .n_trusted_proxies = set->instance.trusted_proxies.n,
+        .open = open_worker,
+        .close = close_worker,
+        .arg = (void *)(uintptr_t)s,
+    });
+}
+
+int rbe_program_main(int argc, char **argv, const struct rbe_program *program)
+{
+    struct options o = {0};
+    struct rbe_settings settings = {0};
+    struct start s = {.program = program, .settings = &settings};
+    struct rbe_err e = {0};
+    int status = parse(argc, argv, program, &o);
+
+    if (status >= 0)
+        return status;
+    bool cgi = !o.listen && rbe_fcgi_is_cgi();
+    rbe_log_name_set(program->name);
+    if (rbe_settings_load(o.config, &settings, &e) != RBE_OK) {
+        status = complain(program, &e);
+        if (cgi) {
+            e.code = RBE_FAULT;
+            s.unusable = &e;
+            (void)serve(&s, &o);
+        }
+    } else {
+        rbe_log_level_set((enum rbe_log_level)settings.log.level);
+        if (!cgi && check(&s, &e) != RBE_OK)
+            status = complain(program, &e);
+        else
+            status = serve(&s, &o);
+    }
+    rbe_settings_release(&settings);
+    return status;
+}
