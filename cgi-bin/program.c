@@ -10,7 +10,7 @@ struct options {
     const char *config, *listen;
 };
 
-/* What a worker opens itself from; `unusable` is a configuration that could not be read, which CGI has to answer with. */
+/* What a worker opens itself from; `unusable` is a configuration that could not be read, as CGI has to answer it. */
 struct start {
     const struct rbe_program *program;
     const struct rbe_settings *settings;
@@ -65,8 +65,8 @@ static int parse(int argc, char **argv, const struct rbe_program *p, struct opti
     return 2;
 }
 
-/* A worker of a prefork finds a database that its parent has checked. A CGI process has no parent to have brought the schema
- * up to date, so it does so itself, once opening has failed. */
+/* A worker of a prefork finds a database that its parent has checked. A CGI process has no parent to have brought
+ * the schema up to date, so it does so itself, once opening has failed. */
 static enum rbe_code open_worker(void *arg, void **ret_ctx, struct rbe_share **ret_share, struct rbe_err *e)
 {
     const struct start *s = arg;
@@ -94,7 +94,8 @@ static void close_worker(void *ctx)
     rbe_app_close(ctx);
 }
 
-/* So that what is wrong stops the start and not the first request. What was opened is closed again: workers open their own. */
+/* So that what is wrong stops the start and not the first request. What was opened is closed again: workers open
+ * their own. */
 static enum rbe_code check(const struct start *s, struct rbe_err *e)
 {
     rbe_autoptr(app) struct rbe_app *app = NULL;

@@ -1,8 +1,8 @@
 /* Series lie in the shared table by the hash of their whole name, linear probing, and are never taken out again.
  *
- * Numbers of a series: a counter has its count in value[0]. A histogram has one number a bucket, not cumulative, the last of
- * them for all above the greatest bound, and then the sum in nanoseconds; the count is the sum of the buckets, so the three
- * never disagree in one reading.
+ * Numbers of a series: a counter has its count in value[0]. A histogram has one number a bucket, not cumulative,
+ * the last of them for all above the greatest bound, and then the sum in nanoseconds; the count is the sum of the
+ * buckets, so the three never disagree in one reading.
  */
 #include "lib/base/metrics.h"
 
@@ -60,7 +60,8 @@ static uint32_t hash_of(const char *s)
     return h;
 }
 
-/* True when s bears the name, or was free and bears it now. A slot that stays half named (its process died) is passed by. */
+/* True when s bears the name, or was free and bears it now. A slot that stays half named (its process died) is
+ * passed by. */
 static bool claim(struct rbe_share_series *s, const char *name, size_t len)
 {
     uint64_t state = atomic_load_explicit(&s->state, memory_order_acquire);
@@ -134,7 +135,7 @@ void rbe_metric_observe(struct rbe_share *share, enum rbe_metric metric, const c
     rbe_metric_series_observe(share, rbe_metric_find(share, metric, labels), ns);
 }
 
-/* One line of the answer-to-be. Equal names can lie in two slots when a slow process was passed by: they are added up. */
+/* One series as read. Equal names can lie in two slots when a slow process was passed by: they are added up. */
 struct reading {
     char name[RBE_SHARE_NAME];
     uint64_t value[RBE_SHARE_VALUES];

@@ -1,8 +1,9 @@
 /* Prometheus metrics over all processes together: counters and histograms in the shared file.
  *
- * A series is a family of the table in metrics.c plus labels in Prometheus' own spelling ("route=\"/health\",code=\"200\"").
- * Finding one costs a hash and a compare; a process keeps the pointer. Labels come from fixed sets only, so their number is
- * bounded; when the table is full, further series are dropped and rbe_metrics_dropped_total counts them.
+ * A series is a family of the table in metrics.c plus labels in Prometheus' own spelling
+ * ("route=\"/health\",code=\"200\""). Finding one costs a hash and a compare; a process keeps the pointer. Labels
+ * come from fixed sets only, so their number is bounded; when the table is full, further series are dropped and
+ * rbe_metrics_dropped_total counts them.
  */
 #ifndef RBE_BASE_METRICS_H
 #define RBE_BASE_METRICS_H
@@ -27,8 +28,8 @@ void rbe_metric_add(struct rbe_share *share, enum rbe_metric metric, const char 
 /* One observation of a histogram, in nanoseconds. */
 void rbe_metric_observe(struct rbe_share *share, enum rbe_metric metric, const char *labels, uint64_t ns);
 
-/* The same for one who counts often: finds the series once (NULL when share is NULL or there is no room), counts in it then.
- * The pointer is good as long as share is open; NULL counts as dropped where share is there. */
+/* The same for one who counts often: finds the series once (NULL when share is NULL or there is no room), counts in
+ * it then. The pointer is good as long as share is open; NULL counts as dropped where share is there. */
 struct rbe_share_series *rbe_metric_find(struct rbe_share *share, enum rbe_metric metric, const char *labels);
 void rbe_metric_series_add(struct rbe_share *share, struct rbe_share_series *s, uint64_t n);
 void rbe_metric_series_observe(struct rbe_share *share, struct rbe_share_series *s, uint64_t ns);

@@ -1,8 +1,8 @@
 /* The mmap'ed file that all processes of an installation share: atomic numbers, nothing that must survive.
  *
- * It is all zeros when new, and zeros mean "nothing yet", so no process has to initialise it; its name carries the layout's
- * version, so programs of two versions never meet in one file. It is allocated on disk when it is made: a full disk fails the
- * start, not a store into the mapping.
+ * It is all zeros when new, and zeros mean "nothing yet", so no process has to initialise it; its name carries the
+ * layout's version, so programs of two versions never meet in one file. It is allocated on disk when it is made: a
+ * full disk fails the start, not a store into the mapping.
  *
  *     series   RBE_SHARE_SERIES records of a metric's name with labels and its numbers (lib/base/metrics)
  *     pairs    RBE_SHARE_PAIRS counters of wanted incrementals (lib/core/demand)

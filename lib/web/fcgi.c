@@ -18,9 +18,10 @@ struct rbe_fcgi {
 static volatile sig_atomic_t stop;
 static volatile sig_atomic_t stop_listen = -1, stop_null = -1;
 
-/* An accept that is waiting is begun again after the handler, one that is about to begin comes after it: both then find that
- * the descriptor is no socket any more and fail. So no signal is lost between a look at the flag and the call, and nothing
- * has to be asked of the kernel for each request. Other processes keep their own descriptor of the socket. */
+/* An accept that is waiting is begun again after the handler, one that is about to begin comes after it: both then
+ * find that the descriptor is no socket any more and fail. So no signal is lost between a look at the flag and the
+ * call, and nothing has to be asked of the kernel for each request. Other processes keep their own descriptor of
+ * the socket. */
 static void on_stop(int signo)
 {
     int saved = errno;

@@ -1,8 +1,8 @@
-/* Where requests come from: a FastCGI socket by libfcgi, or one request of plain CGI. What is above cannot tell them apart.
- * No other file includes libfcgi's header.
+/* Where requests come from: a FastCGI socket by libfcgi, or one request of plain CGI. What is above cannot tell
+ * them apart. No other file includes libfcgi's header.
  *
- * A FastCGI connection is closed after its answer, also where the web server asks to keep it: a worker takes one connection
- * at a time, and a kept one would hold it while others wait.
+ * A FastCGI connection is closed after its answer, also where the web server asks to keep it: a worker takes one
+ * connection at a time, and a kept one would hold it while others wait.
  */
 #ifndef RBE_WEB_FCGI_H
 #define RBE_WEB_FCGI_H
@@ -23,8 +23,8 @@ struct rbe_fcgi *rbe_fcgi_new_cgi(int in, int out, char *const *env);
 void rbe_fcgi_free(struct rbe_fcgi *f);
 RBE_DEFINE_CLEANUP(fcgi, struct rbe_fcgi, rbe_fcgi_free)
 
-/* SIGTERM and SIGINT from now on make rbe_fcgi_stopping true and end a waiting or coming rbe_fcgi_accept of any object on
- * this descriptor in this process; whatever else they interrupt goes on. SIGPIPE is ignored. */
+/* SIGTERM and SIGINT from now on make rbe_fcgi_stopping true and end a waiting or coming rbe_fcgi_accept of any
+ * object on this descriptor in this process; whatever else they interrupt goes on. SIGPIPE is ignored. */
 void rbe_fcgi_stop_on_signals(int listen_fd);
 bool rbe_fcgi_stopping(void);
 

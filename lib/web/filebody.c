@@ -1,5 +1,6 @@
-/* Files as bodies. Where the web server sends them (X-Sendfile, X-Accel-Redirect), it looks after ranges; validators are
- * always looked at here, because the tag is ours. Else the file goes out in pieces, so memory does not grow with it.
+/* Files as bodies. Where the web server sends them (X-Sendfile, X-Accel-Redirect), it cuts the ranges; what is
+ * answered without the file is always answered here, because the tag is ours and web servers say their 416 in HTML.
+ * Else the file goes out in pieces, so memory does not grow with it.
  */
 #include <errno.h>
 #include <string.h>
@@ -49,10 +50,9 @@ static void put_disposition(struct rbe_resp *p, const char *name)
     rbe_str_puts(&p->extra, "Content-Disposition: attachment; filename=\"");
     for (; *name; name++) {
         char c = *name;
-        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '.' || c == '_' ||
-                     c == '-';
+        bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 
-        rbe_str_putc(&p->extra, plain ? c : '_');
+        rbe_str_putc(&p->extra, letter || (c >= '0' && c <= '9') || c == '.' || c == '-' ? c : '_');
     }
     rbe_str_puts(&p->extra, "\"\r\n");
 }
@@ -81,43 +81,49 @@ static enum rbe_code stream(struct rbe_resp *p, uint64_t at, uint64_t n, struct 
 
 static enum rbe_code hand_over(struct rbe_resp *p)
 {
+    put_disposition(p, p->file.file_name);
     rbe_resp_header(p, p->file.how == RBE_SEND_X_ACCEL ? "X-Accel-Redirect" : "X-Sendfile", p->file.send_path);
     rbe_resp_head(p, p->file.content_type, -1);
     (void)rbe_fcgi_write(p->req->io, p->head.s, p->head.len);
     return RBE_OK;
 }
 
-enum rbe_code rbe_filebody_send(struct rbe_resp *p, struct rbe_err *e)
+static enum rbe_code send_content(struct rbe_resp *p, enum rbe_range range, uint64_t first, uint64_t last,
+                                  struct rbe_err *e)
 {
     const struct rbe_resp_file *f = &p->file;
-    uint64_t first = 0, last = 0, n = f->size;
+    uint64_t n = f->size;
 
-    rbe_resp_headerf(p, "ETag", "\"%s\"", f->etag);
-    if (!listed(p, "If-Match", false, true))
-        return send_instead(p, 412, "precondition failed", e);
-    if (listed(p, "If-None-Match", true, false))
-        return send_not_modified(p);
-    if (f->how != RBE_SEND_STREAM && p->req->method == RBE_GET) {
-        put_disposition(p, f->file_name);
-        return hand_over(p);
-    }
     rbe_resp_header(p, "Accept-Ranges", "bytes");
-    switch (wanted(p, &first, &last)) {
-    case RBE_RANGE_UNSATISFIABLE:
-        rbe_resp_headerf(p, "Content-Range", "bytes */%llu", (unsigned long long)f->size);
-        return send_instead(p, 416, "range not satisfiable", e);
-    case RBE_RANGE_PART:
+    if (range == RBE_RANGE_PART) {
         n = last - first + 1;
         p->status = 206;
         rbe_resp_headerf(p, "Content-Range", "bytes %llu-%llu/%llu", (unsigned long long)first,
                          (unsigned long long)last, (unsigned long long)f->size);
-        break;
-    case RBE_RANGE_WHOLE:
-        break;
     }
     put_disposition(p, f->file_name);
     rbe_resp_head(p, f->content_type, (int64_t)n);
     if (!rbe_fcgi_write(p->req->io, p->head.s, p->head.len) || p->req->method == RBE_HEAD)
         return RBE_OK;
     return stream(p, first, n, e);
+}
+
+enum rbe_code rbe_filebody_send(struct rbe_resp *p, struct rbe_err *e)
+{
+    const struct rbe_resp_file *f = &p->file;
+    uint64_t first = 0, last = 0;
+
+    rbe_resp_headerf(p, "ETag", "\"%s\"", f->etag);
+    if (!listed(p, "If-Match", false, true))
+        return send_instead(p, 412, "precondition failed", e);
+    if (listed(p, "If-None-Match", true, false))
+        return send_not_modified(p);
+    enum rbe_range range = wanted(p, &first, &last);
+    if (range == RBE_RANGE_UNSATISFIABLE) {
+        rbe_resp_headerf(p, "Content-Range", "bytes */%llu", (unsigned long long)f->size);
+        return send_instead(p, 416, "range not satisfiable", e);
+    }
+    if (f->how != RBE_SEND_STREAM && p->req->method == RBE_GET)
+        return hand_over(p);
+    return send_content(p, range, first, last, e);
 }

@@ -37,7 +37,8 @@ static enum rbe_code open_unix(const char *path, int *ret_fd, struct rbe_err *e)
     size_t len = strlen(path);
 
     if (len >= sizeof(at.sun_path))
-        return rbe_fail(e, RBE_USAGE, "%s: longer than a socket's path may be (%zu bytes)", path, sizeof(at.sun_path) - 1);
+        return rbe_fail(e, RBE_USAGE, "%s: longer than %zu bytes, as a socket's path cannot be", path,
+                        sizeof(at.sun_path) - 1);
     memcpy(at.sun_path, path, len + 1);
     RBE_TRY(clear_way(&at, e));
     rbe_autoclose int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -152,13 +152,14 @@ static bool find_boundary(const char *content_type, struct rbe_str *to)
     return more == 0 && found && good_boundary(to);
 }
 
-enum rbe_code rbe_multipart_new(const char *content_type, const struct rbe_multipart_events *ev, struct rbe_multipart **ret,
-                                struct rbe_err *e)
+enum rbe_code rbe_multipart_new(const char *content_type, const struct rbe_multipart_events *ev,
+                                struct rbe_multipart **ret, struct rbe_err *e)
 {
     rbe_auto(str) struct rbe_str boundary = {0};
 
     if (!find_boundary(content_type, &boundary))
-        return rbe_invalid(e, "Content-Type", "format", "must be multipart/form-data with a boundary of 1 to 70 characters");
+        return rbe_invalid(e, "Content-Type", "format",
+                           "must be multipart/form-data with a boundary of 1 to 70 characters");
     struct rbe_multipart *m = rbe_alloc(sizeof(*m));
     m->ev = *ev;
     memcpy(m->delimiter, "\r\n--", 4);
@@ -307,7 +308,7 @@ static const char *take_header(struct disposition *d, char *line)
     return NULL;
 }
 
-/* Takes the header block apart in place: lines end in CRLF, one that begins with white space goes on the line before. */
+/* Takes the header block apart in place: lines end in CRLF, one that begins with white space goes on. */
 static const char *take_headers(struct disposition *d, struct rbe_str *block)
 {
     char *s = block->s, *end = block->s + block->len;

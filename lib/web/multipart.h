@@ -1,5 +1,6 @@
-/* multipart/form-data (RFC 7578, RFC 2046 §5.1), parsed piece by piece: the parser keeps one line or one boundary's worth of
- * bytes, whatever the size of the body. It works on (buffer, length) and knows nothing of where bytes come from.
+/* multipart/form-data (RFC 7578, RFC 2046 §5.1), parsed piece by piece: the parser keeps one line or one
+ * boundary's worth of bytes, whatever the size of the body. It works on (buffer, length) and knows nothing of where
+ * bytes come from.
  */
 #ifndef RBE_WEB_MULTIPART_H
 #define RBE_WEB_MULTIPART_H
@@ -26,8 +27,8 @@ struct rbe_multipart_events {
 
 struct rbe_multipart;
 /* content_type: the request's header; without a good boundary (1-70 characters): RBE_INVALID, field "Content-Type". */
-enum rbe_code rbe_multipart_new(const char *content_type, const struct rbe_multipart_events *ev, struct rbe_multipart **ret,
-                                struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_multipart_new(const char *content_type, const struct rbe_multipart_events *ev,
+                                struct rbe_multipart **ret, struct rbe_err *e) RBE_MUST_USE;
 void rbe_multipart_free(struct rbe_multipart *m);
 RBE_DEFINE_CLEANUP(multipart, struct rbe_multipart, rbe_multipart_free)
 /* Malformed: RBE_INVALID, field "body". */

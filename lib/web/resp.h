@@ -1,8 +1,8 @@
 /* One response: status, headers, and a body that is a JSON envelope, a text, or a file.
  *
- * The envelope is {"code":…,"msg":…,"data":…}. A handler that fails returns its code and leaves the response alone: the loop
- * renders the error. A handler that succeeds calls rbe_resp_json, writes the value of "data" with the writer it returns, and
- * returns RBE_OK; data not written is null.
+ * The envelope is {"code":…,"msg":…,"data":…}. A handler that fails returns its code and leaves the response
+ * alone: the loop renders the error. A handler that succeeds calls rbe_resp_json, writes the value of "data" with
+ * the writer it returns, and returns RBE_OK; data not written is null.
  */
 #ifndef RBE_WEB_RESP_H
 #define RBE_WEB_RESP_H
@@ -18,12 +18,13 @@ void rbe_resp_status(struct rbe_resp *p, int status);
 void rbe_resp_header(struct rbe_resp *p, const char *name, const char *value);
 void rbe_resp_headerf(struct rbe_resp *p, const char *name, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* Starts the envelope with this code and message; the caller writes exactly one value with key NULL, or none for null. */
+/* Starts the envelope with this code and message; the caller writes one value with key NULL, or none for null. */
 struct rbe_jsonw *rbe_resp_json(struct rbe_resp *p, int code, const char *msg);
 /* A body of another type, written into the string that is returned. */
 struct rbe_str *rbe_resp_text(struct rbe_resp *p, const char *content_type);
 
-/* The body is a file, sent with validators and ranges (RFC 9110 §13, §14): 200, 206, 304, 412 or 416 follow from the request. */
+/* The body is a file, sent with validators and ranges (RFC 9110 §13, §14): 200, 206, 304, 412 or 416 follow from
+ * the request. */
 enum rbe_sending { RBE_SEND_STREAM, RBE_SEND_X_SENDFILE, RBE_SEND_X_ACCEL };
 struct rbe_resp_file {
     int fd;                      /* taken over */

@@ -14,8 +14,8 @@ struct rbe_route_segments {
     size_t n;
 };
 
-/* "/resources/{}/latest": {} stands for one whole, non-empty segment; all else is literal. path is decoded, so a '/' in it
- * always parts segments. ret's texts live in the arena. */
+/* "/resources/{}/latest": {} stands for one whole, non-empty segment; all else is literal. path is decoded, so a
+ * '/' in it always parts segments. ret's texts live in the arena. */
 bool rbe_route_match(const char *pattern, const char *path, struct rbe_arena *arena, struct rbe_route_segments *ret);
 
 #endif

@@ -276,7 +276,8 @@ int rbe_serve(const struct rbe_serve_options *o)
         rbe_log_err(RBE_LOG_ERROR, &e, "cannot start");
         return rbe_code_info(e.code)->exit;
     }
-    /* A single process that retires needs somebody who starts the next one: a parent, or the web server that spawned it. */
+    /* A single process that retires needs somebody who starts the next one: a parent, or the web server that
+     * spawned it. */
     if (workers == 1 && (!o->listen || o->max_requests == 0))
         return serve_socket(o, listen_fd);
     return rbe_prefork_run(workers, &status) ? serve_socket(o, listen_fd) : status;

@@ -1,8 +1,9 @@
-/* The request loop: FastCGI on descriptor 0 or a socket of its own, prefork or single, and plain CGI; the same handlers in all.
+/* The request loop: FastCGI on descriptor 0 or a socket of its own, prefork or single, and plain CGI; the same
+ * handlers in all.
  *
- * A program is a table of routes. Unknown paths answer 404 and wrong methods 405 with Allow, both as JSON; HEAD works where
- * GET does. A handler that fails is answered by the table of lib/base/err; faults of the server are logged, with a text
- * that tells the client nothing of its inside.
+ * A program is a table of routes. Unknown paths answer 404 and wrong methods 405 with Allow, both as JSON; HEAD
+ * works where GET does. A handler that fails is answered by the table of lib/base/err; faults of the server are
+ * logged, with a text that tells the client nothing of its inside.
  */
 #ifndef RBE_WEB_SERVE_H
 #define RBE_WEB_SERVE_H
@@ -15,7 +16,7 @@ typedef enum rbe_code (*rbe_handler)(void *ctx, struct rbe_req *r, struct rbe_re
 
 struct rbe_route {
     unsigned methods;            /* enum rbe_method, or-ed; HEAD comes with GET */
-    const char *pattern;         /* "/resources/{}/latest": {} matches one non-empty segment; the route's label in metrics */
+    const char *pattern;         /* "/resources/{}/latest": {} takes one segment; the route's label in metrics */
     rbe_handler handle;
     bool plain_errors;           /* reserved for answers that are no envelope: /health, /metrics */
     bool secret_path;            /* a segment is a right in itself: the log shows the pattern in place of the path */
@@ -31,14 +32,14 @@ struct rbe_serve_options {
     const char *public_url;      /* "" for none */
     const char *const *trusted_proxies;
     size_t n_trusted_proxies;
-    /* Called in each worker before its first request; what *ret_ctx gets is handed to handlers. *ret_share (may stay NULL) is
-     * where requests are counted. */
+    /* Called in each worker before its first request; what *ret_ctx gets is handed to handlers. *ret_share (may
+     * stay NULL) is where requests are counted. */
     enum rbe_code (*open)(void *arg, void **ret_ctx, struct rbe_share **ret_share, struct rbe_err *e);
     void (*close)(void *ctx);
     void *arg;
 };
-/* Serves until SIGTERM or SIGINT (what is in flight is finished), or one request as CGI. Returns the process' exit status.
- * The parent of a prefork forks a worker anew when it dies, with growing delays when it dies young. */
+/* Serves until SIGTERM or SIGINT (what is in flight is finished), or one request as CGI. Returns the process' exit
+ * status. The parent of a prefork forks a worker anew when it dies, with growing delays when it dies young. */
 int rbe_serve(const struct rbe_serve_options *o);
 
 #endif
