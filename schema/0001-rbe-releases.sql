@@ -41,8 +41,8 @@ CREATE TABLE version (
     UNIQUE (resource, number)
 ) STRICT;
 
--- A stored file, complete on disk before its row is here. Download keys and jobs name packages by id, so an id never comes
--- again (AUTOINCREMENT).
+-- A stored file, complete on disk before its row is here. Download keys and jobs name packages by id, so an id never
+-- comes again (AUTOINCREMENT).
 CREATE TABLE package (
     id              INTEGER PRIMARY KEY AUTOINCREMENT,
     version         INTEGER NOT NULL REFERENCES version (id),   -- of a patch: the version it leads to
@@ -57,7 +57,7 @@ CREATE TABLE package (
     files           INTEGER NOT NULL CHECK (files >= 0),    -- files and links in it; 0 where it is no archive
     created_at      INTEGER NOT NULL,
     purged_at       INTEGER NOT NULL DEFAULT 0,             -- no longer offered; the file may be gone
-    file_type       TEXT NOT NULL,                          -- "zip", "tar.gz", … or the ending of a full resource's file
+    file_type       TEXT NOT NULL,                          -- "zip", "tar.gz", … or the ending of a full one's file
     path            TEXT NOT NULL UNIQUE,                   -- below the storage root; never reused
     CHECK ((format = 0) = (target IS NULL) AND (format = 0) = (source IS NULL))
 ) STRICT;
@@ -65,8 +65,9 @@ CREATE UNIQUE INDEX package_full ON package (version, system, arch) WHERE format
 CREATE UNIQUE INDEX package_patch ON package (target, source, format) WHERE target IS NOT NULL;
 CREATE INDEX package_version ON package (version);
 
--- Derived from the tables above, made anew whenever they change: on each channel, for each platform and version parser, the
--- greatest version that has a full package there, so that an answer never walks all versions of a resource.
+-- Derived from the tables above, made anew whenever they change: on each channel, for each platform and version
+-- parser, the greatest version that has a full package there, so that an answer never walks all versions of a
+-- resource.
 CREATE TABLE offer (
     resource        INTEGER NOT NULL REFERENCES resource (id),
     system          INTEGER NOT NULL,

@@ -1,9 +1,10 @@
--- usage.db: what is written often. Nothing here changes an answer, and lost jobs can be derived again from the releases.
+-- usage.db: what is written often. Nothing here changes an answer, and lost jobs can be derived again from the
+-- releases.
 --
 -- Times are whole seconds UTC since 1970; 0 means "not yet".
 
--- One queue for everything that is done later. (kind, subject) names the work, and stays when it is done, so the same work
--- is done once however many ask for it.
+-- One queue for everything that is done later. (kind, subject) names the work, and stays when it is done, so the same
+-- work is done once however many ask for it.
 CREATE TABLE job (
     id              INTEGER PRIMARY KEY,
     kind            INTEGER NOT NULL CHECK (kind >= 0),     -- 0 builds a patch

@@ -13,9 +13,11 @@ struct rbe_cdk {
     int64_t created_at, expires_at, blocked_at;
 };
 
+/* Sets id. */
 enum rbe_code rbe_cdk_put(struct rbe_store *s, struct rbe_cdk *c, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_cdk_find(struct rbe_store *s, const unsigned char sha256[32], struct rbe_arena *arena,
                            struct rbe_cdk *ret, bool *ret_found, struct rbe_err *e) RBE_MUST_USE;
+/* Unknown: RBE_NOTFOUND. */
 enum rbe_code rbe_cdk_get(struct rbe_store *s, int64_t id, struct rbe_arena *arena, struct rbe_cdk *ret,
                           struct rbe_err *e) RBE_MUST_USE;
 

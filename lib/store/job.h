@@ -1,9 +1,12 @@
 /* Rows of job in usage.db: one queue for everything that is done later.
  *
- * A job is queued, leased by a living worker, and then done, or failed after its last try. (kind, subject) names the work:
- * putting the same work again changes nothing, whatever state it is in, so a pair is built once however many ask.
- * A lease holds host, process id and process start time; rbe_job_lease takes over a job whose worker the caller's `alive`
- * callback finds dead. Retries wait 1, 4, 16, 64, 256 minutes.
+ * A job is queued, leased by a living worker, and then done, or failed after its last try. (kind, subject) names the
+ * work: putting the same work again changes nothing, whatever state it is in, so a pair is built once however many ask.
+ * Only a job that still waits becomes more urgent when the same work is asked for with more weight.
+ *
+ * A lease holds host, process id and process start time. rbe_job_lease takes over a job whose worker is gone: on this
+ * host at once, when the caller's `alive` callback says so; on another one after RBE_JOB_LEASE_SECONDS. A failed try is
+ * repeated after 1, 4, 16, 64, 256 minutes.
  */
 #ifndef RBE_STORE_JOB_H
 #define RBE_STORE_JOB_H
@@ -12,7 +15,7 @@
 
 enum rbe_job_kind { RBE_JOB_PATCH, RBE_JOB_KIND_MAX };
 enum rbe_job_state { RBE_JOB_QUEUED, RBE_JOB_LEASED, RBE_JOB_DONE, RBE_JOB_FAILED, RBE_JOB_STATE_MAX };
-enum { RBE_JOB_TRIES = 5 };
+enum { RBE_JOB_RETRIES = 5, RBE_JOB_TRIES = 1 + RBE_JOB_RETRIES, RBE_JOB_LEASE_SECONDS = 60 * 60 };
 
 struct rbe_job_worker {
     const char *host;
@@ -28,23 +31,24 @@ struct rbe_job {
     int format;                  /* of a patch: enum rbe_format */
     int64_t weight;              /* greater is sooner */
     enum rbe_job_state state;
-    int tries;
-    int64_t created_at, run_at, finished_at;
+    int tries;                   /* leases so far, the present one among them */
+    int64_t created_at, run_at, leased_at, finished_at;
     struct rbe_job_worker worker;    /* of a leased one */
     const char *note;            /* the reason of the last failure, or what came of it; "" */
 };
 
-/* *ret_new (may be NULL) false when that work was there already. Runs its own transaction when none is open. */
+/* *ret_new (may be NULL) false when that work was there already. Sets id and state. Runs its own transaction when none
+ * is open. */
 enum rbe_code rbe_job_put(struct rbe_store *s, struct rbe_job *j, bool *ret_new, struct rbe_err *e) RBE_MUST_USE;
-/* Leases the job to do next, in its own transaction. *ret_found false: nothing is runnable. *ret_busy (may be NULL): jobs leased by
- * living workers at that moment. */
+/* Leases the job to do next, the weightiest that is due, in its own transaction. *ret_found false: nothing is runnable.
+ * *ret_busy (may be NULL): jobs leased by living workers at that moment, without this one. */
 enum rbe_code rbe_job_lease(struct rbe_store *s, const struct rbe_job_worker *me, int64_t now,
                             bool (*alive)(const struct rbe_job_worker *w), struct rbe_arena *arena, struct rbe_job *ret,
                             bool *ret_found, int64_t *ret_busy, struct rbe_err *e) RBE_MUST_USE;
-/* Ends a lease, each in its own transaction; a lease lost meanwhile is RBE_REFUSED. fail queues it again, or keeps it as failed after its last try or
- * when final is set. */
-enum rbe_code rbe_job_done(struct rbe_store *s, const struct rbe_job *j, const char *note, int64_t now, struct rbe_err *e)
-    RBE_MUST_USE;
+/* Ends a lease, each in its own transaction; a lease lost meanwhile is RBE_REFUSED. fail queues it again, or keeps it
+ * as failed after its last try or when final is set. */
+enum rbe_code rbe_job_done(struct rbe_store *s, const struct rbe_job *j, const char *note, int64_t now,
+                           struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_job_fail(struct rbe_store *s, const struct rbe_job *j, const char *note, bool final, int64_t now,
                            struct rbe_err *e) RBE_MUST_USE;
 /* Patch jobs of a target, in any state. */

@@ -14,7 +14,8 @@ static unsigned latest_of(enum rbe_base base, const struct rbe_migration *table,
 
 static enum rbe_code refuse_newer(const struct rbe_db *db, int64_t has, unsigned knows, struct rbe_err *e)
 {
-    return rbe_fail(e, RBE_REFUSED, "database %s has schema %" PRId64 ", this program knows up to %u: install a newer rbe",
+    return rbe_fail(e, RBE_REFUSED,
+                    "database %s has schema %" PRId64 ", this program knows up to %u: install a newer rbe",
                     rbe_db_path(db), has, knows);
 }
 
@@ -74,7 +75,8 @@ enum rbe_code rbe_migrate_check(struct rbe_db *db, enum rbe_base base, struct rb
     if (has > knows)
         return refuse_newer(db, has, knows, e);
     if (has < knows)
-        return rbe_fail(e, RBE_REFUSED, "database %s has schema %" PRId64 ", this program needs %u: run rbe-admin migrate",
+        return rbe_fail(e, RBE_REFUSED,
+                        "database %s has schema %" PRId64 ", this program needs %u: run rbe-admin migrate",
                         rbe_db_path(db), has, knows);
     return RBE_OK;
 }

@@ -28,8 +28,9 @@ static void read_package(struct rbe_db_stmt *st, struct rbe_arena *arena, void *
 enum rbe_code rbe_package_put(struct rbe_store *s, struct rbe_package *p, struct rbe_err *e)
 {
     struct rbe_db_values values = RBE_DB_VALUES(
-        rbe_db_int(p->version), rbe_db_int(p->system), rbe_db_int(p->arch), rbe_db_int(p->format), rbe_db_ref(p->target),
-        rbe_db_ref(p->source), rbe_db_text(p->file_type ? p->file_type : ""), rbe_db_text(p->path), rbe_db_int(p->size),
+        rbe_db_int(p->version), rbe_db_int(p->system), rbe_db_int(p->arch), rbe_db_int(p->format),
+        rbe_db_ref(p->target), rbe_db_ref(p->source), rbe_db_text(p->file_type ? p->file_type : ""),
+        rbe_db_text(p->path), rbe_db_int(p->size),
         rbe_db_blob(p->sha256, sizeof(p->sha256)), rbe_db_blob(p->tree, sizeof(p->tree)), rbe_db_int(p->files),
         rbe_db_int(p->created_at), rbe_db_int(p->purged_at));
     bool new;
@@ -53,27 +54,29 @@ enum rbe_code rbe_package_get(struct rbe_store *s, int64_t id, struct rbe_arena 
 enum rbe_code rbe_package_find(struct rbe_store *s, int64_t version, int system, int arch, struct rbe_arena *arena,
                                struct rbe_package *ret, bool *ret_found, struct rbe_err *e)
 {
-    return rbe_sql_find(s, RBE_SQL_PACKAGE_FIND, RBE_DB_VALUES(rbe_db_int(version), rbe_db_int(system), rbe_db_int(arch)),
+    return rbe_sql_find(s, RBE_SQL_PACKAGE_FIND,
+                        RBE_DB_VALUES(rbe_db_int(version), rbe_db_int(system), rbe_db_int(arch)),
                         read_package, arena, ret, ret_found, e);
 }
 
 enum rbe_code rbe_package_find_patch(struct rbe_store *s, int64_t target, int64_t source, enum rbe_format format,
-                                     struct rbe_arena *arena, struct rbe_package *ret, bool *ret_found, struct rbe_err *e)
+                                     struct rbe_arena *arena, struct rbe_package *ret, bool *ret_found,
+                                     struct rbe_err *e)
 {
     return rbe_sql_find(s, RBE_SQL_PACKAGE_FIND_PATCH,
-                        RBE_DB_VALUES(rbe_db_int(target), rbe_db_int(source), rbe_db_int(format)), read_package, arena, ret,
-                        ret_found, e);
+                        RBE_DB_VALUES(rbe_db_int(target), rbe_db_int(source), rbe_db_int(format)), read_package, arena,
+                        ret, ret_found, e);
 }
 
-enum rbe_code rbe_package_list(struct rbe_store *s, int64_t version, int64_t after, int64_t limit, struct rbe_arena *arena,
-                               struct rbe_package **ret, size_t *ret_n, struct rbe_err *e)
+enum rbe_code rbe_package_list(struct rbe_store *s, int64_t version, int64_t after, int64_t limit,
+                               struct rbe_arena *arena, struct rbe_package **ret, size_t *ret_n, struct rbe_err *e)
 {
     struct rbe_db_value start = rbe_db_int(after), most = rbe_db_int(limit > 0 ? limit : -1);
     struct rbe_db_values all = RBE_DB_VALUES(start, most), one = RBE_DB_VALUES(rbe_db_int(version), start, most);
     void *rows;
 
-    RBE_TRY(rbe_sql_list(s, version ? RBE_SQL_PACKAGE_LIST : RBE_SQL_PACKAGE_LIST_ALL, version ? one : all, read_package,
-                         sizeof(**ret), arena, &rows, ret_n, e));
+    RBE_TRY(rbe_sql_list(s, version ? RBE_SQL_PACKAGE_LIST : RBE_SQL_PACKAGE_LIST_ALL, version ? one : all,
+                         read_package, sizeof(**ret), arena, &rows, ret_n, e));
     *ret = rows;
     return RBE_OK;
 }
@@ -92,5 +95,6 @@ static void read_origin(struct rbe_db_stmt *st, struct rbe_arena *arena, void *r
 enum rbe_code rbe_package_find_origin(struct rbe_store *s, int64_t id, struct rbe_arena *arena,
                                       struct rbe_package_origin *ret, bool *ret_found, struct rbe_err *e)
 {
-    return rbe_sql_find(s, RBE_SQL_PACKAGE_ORIGIN, RBE_DB_VALUES(rbe_db_int(id)), read_origin, arena, ret, ret_found, e);
+    return rbe_sql_find(s, RBE_SQL_PACKAGE_ORIGIN, RBE_DB_VALUES(rbe_db_int(id)), read_origin, arena, ret,
+                        ret_found, e);
 }

@@ -33,11 +33,11 @@ enum rbe_code rbe_package_find(struct rbe_store *s, int64_t version, int system,
                                struct rbe_package *ret, bool *ret_found, struct rbe_err *e) RBE_MUST_USE;
 /* The package that leads from source to target in this format. */
 enum rbe_code rbe_package_find_patch(struct rbe_store *s, int64_t target, int64_t source, enum rbe_format format,
-                                     struct rbe_arena *arena, struct rbe_package *ret, bool *ret_found, struct rbe_err *e)
-    RBE_MUST_USE;
+                                     struct rbe_arena *arena, struct rbe_package *ret, bool *ret_found,
+                                     struct rbe_err *e) RBE_MUST_USE;
 /* Packages of a version (full first, then by id); version 0 for all packages after id `after`, by id, at most limit. */
-enum rbe_code rbe_package_list(struct rbe_store *s, int64_t version, int64_t after, int64_t limit, struct rbe_arena *arena,
-                               struct rbe_package **ret, size_t *ret_n, struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_package_list(struct rbe_store *s, int64_t version, int64_t after, int64_t limit,
+                               struct rbe_arena *arena, struct rbe_package **ret, size_t *ret_n, struct rbe_err *e) RBE_MUST_USE;
 
 /* What a download needs to know of a package, in one statement. */
 struct rbe_package_origin {

@@ -45,7 +45,8 @@ enum rbe_code rbe_resource_get(struct rbe_store *s, const char *rid, struct rbe_
 {
     bool found;
 
-    RBE_TRY(rbe_sql_find(s, RBE_SQL_RESOURCE_GET, RBE_DB_VALUES(rbe_db_text(rid)), read_resource, arena, ret, &found, e));
+    RBE_TRY(rbe_sql_find(s, RBE_SQL_RESOURCE_GET, RBE_DB_VALUES(rbe_db_text(rid)), read_resource, arena, ret,
+                         &found, e));
     return found ? RBE_OK : rbe_fail(e, RBE_NOTFOUND, "resource not found");
 }
 
@@ -56,7 +57,8 @@ enum rbe_code rbe_resource_list(struct rbe_store *s, const struct rbe_resource_f
     void *rows;
 
     RBE_TRY(rbe_sql_number(s, RBE_SQL_RESOURCE_COUNT, RBE_DB_VALUES(rid, name), ret_total, e));
-    RBE_TRY(rbe_sql_list(s, RBE_SQL_RESOURCE_LIST, RBE_DB_VALUES(rid, name, rbe_db_int(f->offset), rbe_db_int(f->limit)),
+    RBE_TRY(rbe_sql_list(s, RBE_SQL_RESOURCE_LIST,
+                         RBE_DB_VALUES(rid, name, rbe_db_int(f->offset), rbe_db_int(f->limit)),
                          read_resource, sizeof(**ret), arena, &rows, ret_n, e));
     *ret = rows;
     return RBE_OK;

@@ -68,15 +68,16 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
 
     [RBE_SQL_OFFER_CLEAR] = RELEASES("offer clear", "DELETE FROM offer WHERE resource = ?1"),
     [RBE_SQL_OFFER_FILL] =
-        RELEASES("offer fill", "INSERT INTO offer (resource, system, arch, channel, order_by, order_key, number, version, "
-                               "package) SELECT resource, system, arch, channel, order_by, order_key, number, version, "
+        RELEASES("offer fill", "INSERT INTO offer (resource, system, arch, channel, order_by, order_key, number, "
+                               "version, package) SELECT resource, system, arch, channel, order_by, order_key, number, version, "
                                "package FROM (SELECT r.id AS resource, p.system AS system, p.arch AS arch, "
                                "v.channel AS channel, " OFFER_BY " AS order_by, " OFFER_KEY " AS order_key, "
                                "v.number AS number, v.id AS version, p.id AS package, "
                                "row_number() OVER (PARTITION BY p.system, p.arch, v.channel, " OFFER_BY " "
                                "ORDER BY " OFFER_KEY " DESC, v.number DESC) AS place "
                                "FROM resource r JOIN version v ON v.resource = r.id JOIN package p ON p.version = v.id "
-                               "WHERE r.id = ?1 AND v.withdrawn_at = 0 AND p.format = 0 AND p.purged_at = 0) WHERE place = 1"),
+                               "WHERE r.id = ?1 AND v.withdrawn_at = 0 AND p.format = 0 AND p.purged_at = 0) "
+                               "WHERE place = 1"),
     /* Three places looked up one by one: IN with values would build a table at every run. */
     [RBE_SQL_OFFER_LIST] =
         RELEASES("offer list", "SELECT " OFFER " FROM offer "
@@ -87,9 +88,9 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
                                "WHERE resource = ?1 AND system = 0 AND arch = 0 AND channel <= ?4 AND ?2 <> 0"),
 
     [RBE_SQL_PACKAGE_PUT] =
-        RELEASES("package put", "INSERT INTO package (version, system, arch, format, target, source, file_type, path, size, "
-                                "sha256, tree, files, created_at, purged_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
-                                "?10, ?11, ?12, ?13, ?14) "
+        RELEASES("package put", "INSERT INTO package (version, system, arch, format, target, source, file_type, path, "
+                                "size, sha256, tree, files, created_at, purged_at) "
+                                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) "
                                 "ON CONFLICT (version, system, arch) WHERE format = 0 DO NOTHING "
                                 "ON CONFLICT (target, source, format) WHERE target IS NOT NULL DO NOTHING"),
     [RBE_SQL_PACKAGE_GET] = RELEASES("package get", "SELECT " PACKAGE " FROM package p WHERE p.id = ?1"),
@@ -97,7 +98,8 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
         RELEASES("package find", "SELECT " PACKAGE " FROM package p "
                                  "WHERE p.version = ?1 AND p.system = ?2 AND p.arch = ?3 AND p.format = 0"),
     [RBE_SQL_PACKAGE_FIND_PATCH] =
-        RELEASES("patch find", "SELECT " PACKAGE " FROM package p WHERE p.target = ?1 AND p.source = ?2 AND p.format = ?3"),
+        RELEASES("patch find", "SELECT " PACKAGE " FROM package p "
+                               "WHERE p.target = ?1 AND p.source = ?2 AND p.format = ?3"),
     [RBE_SQL_PACKAGE_LIST] =
         RELEASES("package list", "SELECT " PACKAGE " FROM package p WHERE p.version = ?1 AND p.id > ?2 "
                                  "ORDER BY p.format <> 0, p.id LIMIT ?3"),
@@ -119,8 +121,9 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
         RELEASES("token revoke", "UPDATE token SET revoked_at = ?2 WHERE name = ?1 AND revoked_at = 0"),
 
     [RBE_SQL_CDK_PUT] =
-        RELEASES("cdk put", "INSERT INTO cdk (sha256, prefix, resource, daily_limit, created_at, expires_at, blocked_at) "
-                            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
+        RELEASES("cdk put", "INSERT INTO cdk (sha256, prefix, resource, daily_limit, created_at, expires_at, "
+                            "blocked_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) "
+                            "ON CONFLICT (sha256) DO NOTHING"),
     [RBE_SQL_CDK_FIND] = RELEASES("cdk find", "SELECT " CDK " FROM cdk WHERE sha256 = ?1"),
     [RBE_SQL_CDK_GET] = RELEASES("cdk get", "SELECT " CDK " FROM cdk WHERE id = ?1"),
 
@@ -134,12 +137,12 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
     [RBE_SQL_JOB_NEXT] = USAGE("job next", "SELECT /*scan*/ " JOB " FROM job WHERE state = 0 AND run_at <= ?1 "
                                            "ORDER BY weight DESC, run_at, id LIMIT 1"),
     [RBE_SQL_JOB_LEASE] =
-        USAGE("job lease", "UPDATE job SET state = 1, tries = tries + 1, leased_at = ?2, host = ?3, pid = ?4, start = ?5 "
-                           "WHERE id = ?1 AND state = 0"),
+        USAGE("job lease", "UPDATE job SET state = 1, tries = tries + 1, leased_at = ?2, host = ?3, pid = ?4, "
+                           "start = ?5 WHERE id = ?1 AND state = 0"),
     /* tries tells this lease from an earlier one of the same worker. */
     [RBE_SQL_JOB_END] =
-        USAGE("job end", "UPDATE job SET state = ?6, run_at = ?7, finished_at = ?8, note = ?9, host = '', pid = 0, start = 0 "
-                         "WHERE id = ?1 AND state = 1 AND host = ?2 AND pid = ?3 AND start = ?4 AND tries = ?5"),
+        USAGE("job end", "UPDATE job SET state = ?6, run_at = ?7, finished_at = ?8, note = ?9, host = '', pid = 0, "
+                         "start = 0 WHERE id = ?1 AND state = 1 AND host = ?2 AND pid = ?3 AND start = ?4 AND tries = ?5"),
     [RBE_SQL_JOB_COUNT] = USAGE("job count", "SELECT count(*) FROM job WHERE target = ?1 AND kind = 0"),
     [RBE_SQL_JOB_LIST] = USAGE("job list", "SELECT /*scan*/ " JOB " FROM job ORDER BY id DESC LIMIT ?1"),
     [RBE_SQL_JOB_LIST_STATE] =

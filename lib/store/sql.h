@@ -1,8 +1,8 @@
 /* Every statement of the project, and the few ways to run one. For the files of this room only.
  *
- * A statement is prepared at its first use by a store and kept as long as the store. Results are copied into the caller's
- * arena and the statement is reset before a function returns, so that no reader ever holds an old snapshot. A statement that
- * writes is refused outside a transaction: rows that belong together can not come apart.
+ * A statement is prepared at its first use by a store and kept as long as the store. Results are copied into the
+ * caller's arena and the statement is reset before a function returns, so that no reader ever holds an old snapshot. A
+ * statement that writes is refused outside a transaction: rows that belong together can not come apart.
  */
 #ifndef RBE_STORE_SQL_H
 #define RBE_STORE_SQL_H
@@ -70,7 +70,8 @@ struct rbe_store {
     struct rbe_db_stmt *kept[RBE_SQL_MAX];
 };
 /* The connection of a database, opened now if it was not yet. */
-enum rbe_code rbe_store_db(struct rbe_store *s, enum rbe_base base, struct rbe_db **ret, struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_store_db(struct rbe_store *s, enum rbe_base base, struct rbe_db **ret, struct rbe_err *e)
+    RBE_MUST_USE;
 
 /* Copies the present row into ret. */
 typedef void rbe_sql_reader(struct rbe_db_stmt *st, struct rbe_arena *arena, void *ret);
@@ -86,7 +87,8 @@ enum rbe_code rbe_sql_find(struct rbe_store *s, enum rbe_sql id, struct rbe_db_v
                            struct rbe_arena *arena, void *ret, bool *ret_found, struct rbe_err *e) RBE_MUST_USE;
 /* All rows, as an array in the arena of elements of that size. */
 enum rbe_code rbe_sql_list(struct rbe_store *s, enum rbe_sql id, struct rbe_db_values values, rbe_sql_reader *reader,
-                           size_t size, struct rbe_arena *arena, void **ret, size_t *ret_n, struct rbe_err *e) RBE_MUST_USE;
+                           size_t size, struct rbe_arena *arena, void **ret, size_t *ret_n, struct rbe_err *e)
+    RBE_MUST_USE;
 /* The one number a statement gives; 0 when it gives no row. */
 enum rbe_code rbe_sql_number(struct rbe_store *s, enum rbe_sql id, struct rbe_db_values values, int64_t *ret,
                              struct rbe_err *e) RBE_MUST_USE;

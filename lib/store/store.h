@@ -1,11 +1,13 @@
 /* The two databases and their transactions. Only this room knows SQL.
  *
- * rbe.db holds releases and rights (resources, versions, packages, tokens, cdks): it changes only when an answer may change.
- * usage.db holds what is written often (jobs, counts, audit). A store is used by one process, opened after fork.
+ * rbe.db holds releases and rights (resources, versions, packages, tokens, cdks): it changes only when an answer may
+ * change. usage.db holds what is written often (jobs, counts, audit). A store is used by one process, opened after
+ * fork.
  *
- * Row structs are filled by get/find/list functions; their texts live in the arena the caller hands in. Times are seconds UTC,
- * 0 for "not yet" or "never". Functions that write run inside the caller's transaction (rbe_store_begin) unless their comment
- * says otherwise. A locked database after the busy timeout is RBE_UNAVAILABLE, a full disk RBE_NOSPACE.
+ * Row structs are filled by get/find/list functions; their texts live in the arena the caller hands in. Times are
+ * seconds UTC, 0 for "not yet" or "never". Functions that write run inside the caller's transaction (rbe_store_begin)
+ * unless their comment says otherwise. A locked database after the busy timeout is RBE_UNAVAILABLE, a full disk
+ * RBE_NOSPACE.
  */
 #ifndef RBE_STORE_STORE_H
 #define RBE_STORE_STORE_H
@@ -26,18 +28,19 @@ struct rbe_store_options {
 };
 
 struct rbe_store;
-/* Opens existing databases and prepares nothing yet: a statement is prepared at its first use and kept. A schema newer than
- * this program's, or one that waits for migration: RBE_REFUSED, saying which. */
+/* Opens existing databases and prepares nothing yet: a statement is prepared at its first use and kept. A schema newer
+ * than this program's, or one that waits for migration: RBE_REFUSED, saying which. */
 enum rbe_code rbe_store_open(const struct rbe_store_options *o, struct rbe_store **ret, struct rbe_err *e) RBE_MUST_USE;
 void rbe_store_close(struct rbe_store *s);
 RBE_DEFINE_CLEANUP(store, struct rbe_store, rbe_store_close)
 
 /* Makes the databases or brings them up to this program's schema; any number of processes may do so at once. Opens
  * connections of its own. *ret_applied (may be NULL): migrations applied. Newer schema: RBE_REFUSED. */
-enum rbe_code rbe_store_migrate(const struct rbe_store_options *o, unsigned *ret_applied, struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_store_migrate(const struct rbe_store_options *o, unsigned *ret_applied, struct rbe_err *e)
+    RBE_MUST_USE;
 
-/* BEGIN IMMEDIATE, COMMIT, ROLLBACK. commit that fails has rolled back. rollback without a transaction does nothing, so it
- * may stand on every way out. */
+/* BEGIN IMMEDIATE, COMMIT, ROLLBACK. commit that fails has rolled back. rollback without a transaction does nothing,
+ * so it may stand on every way out. */
 enum rbe_code rbe_store_begin(struct rbe_store *s, enum rbe_base base, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_store_commit(struct rbe_store *s, enum rbe_base base, struct rbe_err *e) RBE_MUST_USE;
 void rbe_store_rollback(struct rbe_store *s, enum rbe_base base);
@@ -49,6 +52,7 @@ enum rbe_code rbe_store_check(struct rbe_store *s, struct rbe_err *e) RBE_MUST_U
 /* A small setting of the installation itself, kept in rbe.db ("order_rules"); *ret NULL when never put. */
 enum rbe_code rbe_store_meta_find(struct rbe_store *s, const char *key, struct rbe_arena *arena, const char **ret,
                                   struct rbe_err *e) RBE_MUST_USE;
-enum rbe_code rbe_store_meta_put(struct rbe_store *s, const char *key, const char *value, struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_store_meta_put(struct rbe_store *s, const char *key, const char *value, struct rbe_err *e)
+    RBE_MUST_USE;
 
 #endif

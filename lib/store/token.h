@@ -15,7 +15,7 @@ struct rbe_token {
     int64_t created_at, expires_at, revoked_at;
 };
 
-/* Name in use by a token not revoked: RBE_REFUSED. */
+/* Name in use by a token not revoked: RBE_REFUSED. Bound to an unknown resource: RBE_NOTFOUND. Sets id. */
 enum rbe_code rbe_token_put(struct rbe_store *s, struct rbe_token *t, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_token_find(struct rbe_store *s, const unsigned char sha256[32], struct rbe_arena *arena,
                              struct rbe_token *ret, bool *ret_found, struct rbe_err *e) RBE_MUST_USE;

@@ -37,15 +37,15 @@ enum rbe_code rbe_version_put(struct rbe_store *s, struct rbe_version *v, struct
     if (!new)
         return rbe_fail(e, RBE_VERSION_EXISTS, "version %s exists", v->name);
     v->number = last + 1;
-    return rbe_sql_run(s, RBE_SQL_RESOURCE_SET_NUMBER, RBE_DB_VALUES(rbe_db_int(v->resource), rbe_db_int(v->number)), NULL,
-                       e);
+    return rbe_sql_run(s, RBE_SQL_RESOURCE_SET_NUMBER,
+                       RBE_DB_VALUES(rbe_db_int(v->resource), rbe_db_int(v->number)), NULL, e);
 }
 
 enum rbe_code rbe_version_find(struct rbe_store *s, int64_t resource, const char *name, struct rbe_arena *arena,
                                struct rbe_version *ret, bool *ret_found, struct rbe_err *e)
 {
-    return rbe_sql_find(s, RBE_SQL_VERSION_FIND, RBE_DB_VALUES(rbe_db_int(resource), rbe_db_text(name)), read_version, arena,
-                        ret, ret_found, e);
+    return rbe_sql_find(s, RBE_SQL_VERSION_FIND, RBE_DB_VALUES(rbe_db_int(resource), rbe_db_text(name)), read_version,
+                        arena, ret, ret_found, e);
 }
 
 static enum rbe_code not_found(struct rbe_err *e)
@@ -68,7 +68,8 @@ enum rbe_code rbe_version_set_data(struct rbe_store *s, int64_t id, const char *
     int64_t changes;
 
     RBE_TRY(rbe_sql_run(s, RBE_SQL_VERSION_SET_DATA,
-                        RBE_DB_VALUES(rbe_db_int(id), rbe_db_text(release_note), rbe_db_text(custom_data)), &changes, e));
+                        RBE_DB_VALUES(rbe_db_int(id), rbe_db_text(release_note), rbe_db_text(custom_data)), &changes,
+                        e));
     return changes ? RBE_OK : not_found(e);
 }
 

@@ -3,9 +3,9 @@
  * Channels, systems and arches are the enums of core/target as numbers; order_by is the parser's number of core/vercmp
  * (0: none takes the name) and order_key its key, which memcmp puts in order.
  *
- * An offer is derived state: for each (resource, channel, system, arch, parser) the greatest version that has a full package
- * there. rbe_offer_refresh makes a resource's offers anew from its versions; whoever changes versions or full packages calls
- * it in the same transaction, so an answer never walks all versions of a resource.
+ * An offer is derived state: for each (resource, channel, system, arch, parser) the greatest version that has a full
+ * package there. rbe_offer_refresh makes a resource's offers anew from its versions; whoever changes versions or full
+ * packages calls it in the same transaction, so an answer never walks all versions of a resource.
  */
 #ifndef RBE_STORE_VERSION_H
 #define RBE_STORE_VERSION_H
@@ -45,7 +45,8 @@ struct rbe_version_filter {
 };
 /* Newest number first. */
 enum rbe_code rbe_version_list(struct rbe_store *s, const struct rbe_version_filter *f, struct rbe_arena *arena,
-                               struct rbe_version **ret, size_t *ret_n, int64_t *ret_total, struct rbe_err *e) RBE_MUST_USE;
+                               struct rbe_version **ret, size_t *ret_n, int64_t *ret_total, struct rbe_err *e)
+    RBE_MUST_USE;
 
 struct rbe_offer {
     int64_t version, package;    /* row ids; the package is a full one */

@@ -215,7 +215,8 @@ enum rbe_code rbe_db_start(struct rbe_db_stmt *st, struct rbe_db_values values, 
     int want = sqlite3_bind_parameter_count(st->handle);
 
     if ((size_t)want != values.n)
-        return rbe_fail(e, RBE_FAULT, "database %s: %s takes %d values, not %zu", st->db->path, st->what, want, values.n);
+        return rbe_fail(e, RBE_FAULT, "database %s: %s takes %d values, not %zu", st->db->path, st->what, want,
+                        values.n);
     for (int i = 0; i < want; i++) {
         int rc = bind_value(st->handle, i + 1, &values.v[i]);
 
@@ -315,7 +316,8 @@ enum rbe_code rbe_db_set_journal(struct rbe_db *db, bool wal, struct rbe_err *e)
     RBE_TRY(ask(db, "journal mode", wal ? "PRAGMA journal_mode=wal" : "PRAGMA journal_mode=delete", &number, now,
                 sizeof(now), &row, e));
     if (strcmp(now, want) != 0)
-        return rbe_fail(e, RBE_UNAVAILABLE, "database %s: journal mode stays %s, %s was asked for", db->path, now, want);
+        return rbe_fail(e, RBE_UNAVAILABLE, "database %s: journal mode stays %s, %s was asked for", db->path, now,
+                        want);
     return RBE_OK;
 }
 

@@ -1,9 +1,11 @@
 /* SQLite: connections set up the one safe way, statements with typed values in and columns out.
  *
- * A statement is prepared once and kept. rbe_db_start gives it its values, rbe_db_step walks its rows, rbe_db_reset ends it:
- * until then a reading statement holds its snapshot of the database, so callers copy what they need and reset at once.
+ * A statement is prepared once and kept. rbe_db_start gives it its values, rbe_db_step walks its rows, rbe_db_reset
+ * ends it: until then a reading statement holds its snapshot of the database, so callers copy what they need and reset
+ * at once.
  *
- * Failures: locked after the busy timeout RBE_UNAVAILABLE, disk full RBE_NOSPACE, else RBE_FAULT; out of memory aborts.
+ * Failures: locked after the busy timeout RBE_UNAVAILABLE, disk full RBE_NOSPACE, else RBE_FAULT; out of memory
+ * aborts.
  */
 #ifndef RBE_WRAP_DB_H
 #define RBE_WRAP_DB_H
@@ -98,8 +100,8 @@ static inline struct rbe_db_value rbe_db_blob(const void *p, size_t n)
                             RBE_COUNT(((const struct rbe_db_value[]){__VA_ARGS__}))})
 #define RBE_DB_NONE ((struct rbe_db_values){NULL, 0})
 
-/* Binds ?1, ?2, … ; what the values point to stays in place until reset. A count that differs from the statement's is an
- * RBE_FAULT. */
+/* Binds ?1, ?2, … ; what the values point to stays in place until reset. A count that differs from the statement's is
+ * an RBE_FAULT. */
 enum rbe_code rbe_db_start(struct rbe_db_stmt *st, struct rbe_db_values values, struct rbe_err *e) RBE_MUST_USE;
 /* *ret_row false at the end. After a failure the statement is reset. */
 enum rbe_code rbe_db_step(struct rbe_db_stmt *st, bool *ret_row, struct rbe_err *e) RBE_MUST_USE;
