@@ -104,7 +104,8 @@ static enum rbe_code cdk_verdict(const struct rbe_cdk *c, int64_t resource, int6
 }
 
 enum rbe_code rbe_access_cdk(struct rbe_app *app, const char *cdk, int64_t resource, int64_t now,
-                             struct rbe_arena *arena, struct rbe_cdk *ret, enum rbe_code *ret_verdict, struct rbe_err *e)
+                             struct rbe_arena *arena, struct rbe_cdk *ret, enum rbe_code *ret_verdict,
+                             struct rbe_err *e)
 {
     unsigned char sum[RBE_SHA256_SIZE];
     char text[CDK_LENGTH + 1];

@@ -1,7 +1,8 @@
 /* Releases: making resources, publishing versions.
  *
- * Publishing is synchronous: when rbe_release_publish returns, the version is live and durable. The bytes come first, as a
- * staged file (staging.h), are inspected, synced, moved into place with their manifest, and only then named by the database.
+ * Publishing is synchronous: when rbe_release_publish returns, the version is live and durable. The bytes come first,
+ * as a staged file (staging.h), are inspected, synced, moved into place with their manifest, and only then named by
+ * the database.
  */
 #ifndef RBE_CORE_RELEASE_H
 #define RBE_CORE_RELEASE_H
@@ -29,14 +30,18 @@ struct rbe_resource_draft {
 enum rbe_code rbe_release_create(struct rbe_app *app, const struct rbe_resource_draft *d, struct rbe_arena *arena,
                                  struct rbe_resource *ret, struct rbe_err *e) RBE_MUST_USE;
 
+/* In names, characters, bytes. */
+enum { RBE_PUBLISH_OLDS_MAX = 100, RBE_RELEASE_NOTE_MAX = 20000, RBE_CUSTOM_DATA_MAX = 10000 };
+
 struct rbe_publish {
     const char *rid, *version_name;
     const char *channel, *system, *arch;     /* as spelled by the publisher; "" for the defaults */
     const char *const *old_versions;         /* names, already split at commas */
     size_t olds;
-    const char *release_note, *custom_data;  /* "" for none; a later non-empty one replaces */
+    const char *release_note;                /* "" for none; a later non-empty one replaces; cut at its maximum */
+    const char *custom_data;                 /* the same, but refused over its maximum */
     const char *sha256;                      /* hex the bytes must have, "" to trust them */
-    struct rbe_staging *staged;              /* the finished file; taken over on success */
+    struct rbe_staging *staged;              /* the finished file, NULL for none; its bytes are taken over on success */
 };
 struct rbe_published {
     struct rbe_resource resource;
@@ -45,9 +50,18 @@ struct rbe_published {
     bool existed;                            /* the same bytes were there already: nothing was changed */
     const char *const *ignored_olds;
     size_t ignored;
+    struct rbe_err queue_error;              /* why patches from old_versions were not queued; all else went well */
     char status_key[RBE_GRANT_TEXT];
 };
+/* Broken rules: RBE_INVALID with violations, RBE_BAD_*, RBE_UNORDERED. Other bytes or another channel:
+ * RBE_VERSION_EXISTS. On any failure nothing is left behind. */
 enum rbe_code rbe_release_publish(struct rbe_app *app, const struct rbe_publish *p, struct rbe_arena *arena,
                                   struct rbe_published *ret, struct rbe_err *e) RBE_MUST_USE;
+
+/* As the contract numbers them. */
+enum rbe_status { RBE_STATUS_PENDING = 1, RBE_STATUS_COMPLETED, RBE_STATUS_FAILED, RBE_STATUS_UNKNOWN };
+/* What became of the publish of this resource that answered key. */
+enum rbe_code rbe_release_status(struct rbe_app *app, const struct rbe_resource *resource, const char *key, int64_t now,
+                                 struct rbe_arena *arena, enum rbe_status *ret, struct rbe_err *e) RBE_MUST_USE;
 
 #endif

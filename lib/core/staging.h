@@ -1,5 +1,5 @@
-/* A file on its way in: bytes go to a temporary file below data_dir/tmp while they are hashed. What is not taken over is
- * removed when the staging is freed; what a killed process leaves is removed by rbe-batch after a day.
+/* A file on its way in: bytes go to a temporary file below data_dir/tmp while they are hashed. What is not taken over
+ * is removed when the staging is freed; what a killed process leaves is removed by rbe-batch after a day.
  */
 #ifndef RBE_CORE_STAGING_H
 #define RBE_CORE_STAGING_H
@@ -15,7 +15,8 @@ struct rbe_staging {
     struct rbe_sha256 *hash;
 };
 
-enum rbe_code rbe_staging_new(struct rbe_app *app, const char *name, struct rbe_staging **ret, struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_staging_new(struct rbe_app *app, const char *name, struct rbe_staging **ret,
+                              struct rbe_err *e) RBE_MUST_USE;
 /* A disk that fills: RBE_NOSPACE. */
 enum rbe_code rbe_staging_put(struct rbe_staging *s, const void *p, size_t n, struct rbe_err *e) RBE_MUST_USE;
 /* Takes the hash. */

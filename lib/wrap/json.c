@@ -1,6 +1,6 @@
-/* A value is a json-c object under our name, so nothing is copied: the document is its root, and every other value is borrowed
- * from it. json-c shows null as a NULL pointer, which is what callers shall see too, but for a document that is nothing but
- * null: that one is the address of a marker.
+/* A value is a json-c object under our name, so nothing is copied: the document is its root, and every other value is
+ * borrowed from it. json-c shows null as a NULL pointer, which is what callers shall see too, but for a document that
+ * is nothing but null: that one is the address of a marker.
  */
 #include "lib/wrap/json.h"
 
@@ -38,9 +38,9 @@ static size_t word_of(const char *text, size_t len)
     return 0;
 }
 
-/* What json-c lets through even when it is strict: control characters in strings, single quotes, words that are no JSON, such
- * as NaN, and numbers in which no digit follows a '.', an exponent's letter or a sign. Only looks at what stands where; that
- * it makes a value is json-c's part. */
+/* What json-c lets through even when it is strict: control characters in strings, single quotes, words that are no
+ * JSON, such as NaN, and numbers in which no digit follows a '.', an exponent's letter or a sign. Only looks at what
+ * stands where; that it makes a value is json-c's part. */
 static const char *fault_of(const char *text, size_t len)
 {
     bool quoted = false;

@@ -1,4 +1,5 @@
-/* Reading JSON (RFC 8259) by json-c: a parsed, read-only tree. No other file includes its headers. Writing is lib/base/jsonw. */
+/* Reading JSON (RFC 8259) by json-c: a parsed, read-only tree. No other file includes its headers. Writing is
+ * lib/base/jsonw. */
 #ifndef RBE_WRAP_JSON_H
 #define RBE_WRAP_JSON_H
 
@@ -11,7 +12,8 @@
 
 struct rbe_json;     /* a whole document or a value in it; a value lives as long as its document */
 
-/* Strict: one value, nothing after it but white space, no comments, at most 32 levels deep. RBE_INVALID with field "body". */
+/* Strict: one value, nothing after it but white space, no comments, at most 32 levels deep. RBE_INVALID with field
+ * "body". */
 enum rbe_code rbe_json_parse(const char *text, size_t len, struct rbe_json **ret, struct rbe_err *e) RBE_MUST_USE;
 void rbe_json_free(struct rbe_json *doc);
 RBE_DEFINE_CLEANUP(json, struct rbe_json, rbe_json_free)
