@@ -71,19 +71,28 @@ const struct rbe_code_info *rbe_code_info(enum rbe_code code);
 
 #define RBE_MUST_USE __attribute__((warn_unused_result))
 
+/* Tells the compiler that a failure is no RBE_OK, so that it sees outputs as set wherever they are read. */
+static inline enum rbe_code rbe_failure(enum rbe_code code)
+{
+    if (code == RBE_OK)
+        __builtin_unreachable();
+    return code;
+}
+
 /* Records the failure and returns its code: return rbe_fail(e, RBE_NOTFOUND, "resource not found"). e may be NULL. */
-#define rbe_fail(e, code, ...) rbe_fail_at((e), (code), __FILE__, __LINE__, __VA_ARGS__)
+#define rbe_fail(e, code, ...) rbe_failure(rbe_fail_at((e), (code), __FILE__, __LINE__, __VA_ARGS__))
 enum rbe_code rbe_fail_at(struct rbe_err *e, enum rbe_code code, const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 
 /* The same with ": strerror(errno)" behind it; ENOSPC and EDQUOT become RBE_NOSPACE, else RBE_FAULT. */
-#define rbe_fail_errno(e, ...) rbe_fail_errno_at((e), __FILE__, __LINE__, __VA_ARGS__)
+#define rbe_fail_errno(e, ...) rbe_failure(rbe_fail_errno_at((e), __FILE__, __LINE__, __VA_ARGS__))
 enum rbe_code rbe_fail_errno_at(struct rbe_err *e, const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* Adds a violation and makes e an RBE_INVALID whose text is the first message; may be called for several fields in turn.
  * Past RBE_VIOLATIONS_MAX further ones are dropped. */
-#define rbe_invalid(e, field, rule, ...) rbe_invalid_at((e), __FILE__, __LINE__, (field), (rule), __VA_ARGS__)
+#define rbe_invalid(e, field, rule, ...) \
+    rbe_failure(rbe_invalid_at((e), __FILE__, __LINE__, (field), (rule), __VA_ARGS__))
 enum rbe_code rbe_invalid_at(struct rbe_err *e, const char *file, int line, const char *field, const char *rule,
                              const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
