@@ -1,0 +1,146 @@
+/* rbe-admin job … and verify */
+#include "bin/admin.h"
+#include "bin/progress.h"
+#include "bin/table.h"
+#include "lib/core/catalog.h"
+#include "lib/core/verify.h"
+
+enum { JOBS = 100, JOBS_MAX = 1000000 };
+
+static void put_json(struct rbe_jsonw *w, const struct rbe_job *j)
+{
+    rbe_jsonw_obj(w, NULL);
+    rbe_jsonw_int(w, "id", j->id);
+    rbe_jsonw_str(w, "kind", rbe_job_kind_name(j->kind));
+    rbe_jsonw_str(w, "subject", j->subject);
+    rbe_jsonw_str(w, "state", rbe_job_state_name(j->state));
+    rbe_jsonw_int(w, "tries", j->tries);
+    rbe_jsonw_int(w, "weight", j->weight);
+    rbe_admin_json_time(w, "created_at", j->created_at);
+    rbe_admin_json_time(w, "run_at", j->run_at);
+    rbe_admin_json_time(w, "finished_at", j->finished_at);
+    rbe_jsonw_str(w, "note", j->note);
+    rbe_jsonw_obj_end(w);
+}
+
+static void put_table(struct rbe_cli *cli, const struct rbe_job *jobs, size_t n)
+{
+    static const struct rbe_table_column columns[] = {{"ID", true},     {"KIND", false},    {"SUBJECT", false},
+                                                      {"STATE", false}, {"TRIES", true},    {"WEIGHT", true},
+                                                      {"CREATED", false}, {"NOTE", false}};
+    struct rbe_table t;
+
+    rbe_table_init(&t, &cli->arena, columns, RBE_COUNT(columns));
+    for (size_t i = 0; i < n; i++) {
+        rbe_table_int(&t, jobs[i].id);
+        rbe_table_text(&t, rbe_job_kind_name(jobs[i].kind));
+        rbe_table_text(&t, jobs[i].subject);
+        rbe_table_text(&t, rbe_job_state_name(jobs[i].state));
+        rbe_table_int(&t, jobs[i].tries);
+        rbe_table_int(&t, jobs[i].weight);
+        rbe_table_time(&t, jobs[i].created_at, "");
+        rbe_table_text(&t, jobs[i].note);
+    }
+    rbe_table_put(&t, &cli->out);
+}
+
+enum rbe_code rbe_admin_job_list(struct rbe_cli *cli, struct rbe_err *e)
+{
+    const char *named = rbe_cli_value(cli, "--state");
+    struct rbe_jsonw w = {.out = &cli->out};
+    int state = named ? rbe_job_state_parse(named) : -1;
+    struct rbe_job *jobs;
+    int64_t limit;
+    size_t n;
+
+    if (named && state < 0)
+        return rbe_fail(e, RBE_USAGE, "--state must be queued, leased, done or failed");
+    RBE_TRY(rbe_cli_int(cli, "--limit", 1, JOBS_MAX, JOBS, &limit, e));
+    RBE_TRY(rbe_catalog_jobs(cli->app, state, limit, &cli->arena, &jobs, &n, e));
+    if (!cli->json) {
+        put_table(cli, jobs, n);
+        return RBE_OK;
+    }
+    rbe_jsonw_arr(&w, NULL);
+    for (size_t i = 0; i < n; i++)
+        put_json(&w, &jobs[i]);
+    rbe_jsonw_arr_end(&w);
+    rbe_str_putc(&cli->out, '\n');
+    return RBE_OK;
+}
+
+/* ---- verify ---- */
+
+struct watching {
+    struct rbe_cli *cli;
+    struct rbe_progress bar;
+    struct rbe_jsonw w;
+    struct rbe_table t;
+};
+
+static void found(void *arg, enum rbe_finding f, const char *path, const char *detail)
+{
+    struct watching *v = arg;
+
+    if (!v->cli->json) {
+        rbe_table_text(&v->t, rbe_finding_name(f));
+        rbe_table_text(&v->t, path);
+        rbe_table_text(&v->t, detail);
+        return;
+    }
+    rbe_jsonw_obj(&v->w, NULL);
+    rbe_jsonw_str(&v->w, "finding", rbe_finding_name(f));
+    rbe_jsonw_str(&v->w, "path", path);
+    rbe_jsonw_str(&v->w, "detail", detail);
+    rbe_jsonw_obj_end(&v->w);
+}
+
+static void progress(void *arg, uint64_t done, uint64_t total)
+{
+    struct watching *v = arg;
+
+    rbe_progress_show(&v->bar, done, total);
+}
+
+static void put_verified(struct watching *v, const struct rbe_verified *sum)
+{
+    struct rbe_cli *cli = v->cli;
+
+    if (cli->json) {
+        rbe_jsonw_arr_end(&v->w);
+        rbe_jsonw_int(&v->w, "packages", (int64_t)sum->packages);
+        rbe_jsonw_int(&v->w, "bytes", (int64_t)sum->bytes);
+        rbe_jsonw_obj_end(&v->w);
+        rbe_str_putc(&cli->out, '\n');
+        return;
+    }
+    if (sum->findings)
+        rbe_table_put(&v->t, &cli->out);
+    rbe_str_putf(&cli->out, "%llu packages, %s verified, %llu findings\n", (unsigned long long)sum->packages,
+                 rbe_table_size_text(&cli->arena, (int64_t)sum->bytes), (unsigned long long)sum->findings);
+}
+
+enum rbe_code rbe_admin_verify(struct rbe_cli *cli, struct rbe_err *e)
+{
+    static const struct rbe_table_column columns[] = {{"FINDING", false}, {"PATH", false}, {"DETAIL", false}};
+    struct watching v = {.cli = cli, .w = {.out = &cli->out}};
+    struct rbe_verify what = {.found = found, .progress = progress, .arg = &v};
+    struct rbe_verified sum;
+
+    rbe_progress_init(&v.bar, "verifying");
+    rbe_table_init(&v.t, &cli->arena, columns, RBE_COUNT(columns));
+    if (cli->json) {
+        rbe_jsonw_obj(&v.w, NULL);
+        rbe_jsonw_arr(&v.w, "findings");
+    }
+    enum rbe_code code = rbe_verify_run(cli->app, &what, &sum, e);
+    rbe_progress_end(&v.bar);
+    if (code != RBE_OK) {
+        rbe_str_reset(&cli->out);
+        return code;
+    }
+    put_verified(&v, &sum);
+    if (sum.findings)
+        return rbe_fail(e, RBE_FAULT, "verify: %llu findings", (unsigned long long)sum.findings);
+    return RBE_OK;
+}

@@ -1,0 +1,131 @@
+/* rbe-admin token … */
+#include <string.h>
+
+#include "bin/admin.h"
+#include "bin/table.h"
+#include "lib/base/utf8.h"
+#include "lib/core/access.h"
+#include "lib/core/catalog.h"
+
+enum { NAME_BYTES = 64 };
+
+static enum rbe_code check_name(const char *name, struct rbe_err *e)
+{
+    size_t len = strlen(name);
+
+    if (len < 1 || len > NAME_BYTES || !rbe_utf8_valid(name, len) || rbe_utf8_has_control(name, len))
+        return rbe_fail(e, RBE_INVALID, "a token's name is 1 to %d bytes of UTF-8 without control characters",
+                        NAME_BYTES);
+    return RBE_OK;
+}
+
+static enum rbe_code parse_expiry(struct rbe_cli *cli, int64_t now, int64_t *ret, struct rbe_err *e)
+{
+    const char *text = rbe_cli_value(cli, "--expires");
+    int64_t span;
+
+    *ret = 0;
+    if (!text)
+        return RBE_OK;
+    if (!rbe_duration_parse(text, &span) || span <= 0 || span > INT64_C(100) * 366 * 86400)
+        return rbe_fail(e, RBE_USAGE, "--expires must be a span such as 90d, at most 100 years");
+    *ret = now + span;
+    return RBE_OK;
+}
+
+enum rbe_code rbe_admin_token_create(struct rbe_cli *cli, struct rbe_err *e)
+{
+    const char *scope = rbe_cli_value(cli, "--scope"), *rid = rbe_cli_value(cli, "--resource");
+    struct rbe_token t = {.name = cli->args[0], .rid = rid, .scope = RBE_SCOPE_PUBLISH, .created_at = rbe_clock_now()};
+    char text[RBE_TOKEN_TEXT];
+    struct rbe_resource r;
+
+    if (scope && !rbe_scope_parse(scope, &t.scope))
+        return rbe_fail(e, RBE_USAGE, "--scope must be admin or publish");
+    RBE_TRY(parse_expiry(cli, t.created_at, &t.expires_at, e));
+    RBE_TRY(check_name(t.name, e));
+    if (rid)
+        RBE_TRY(rbe_catalog_resource(cli->app, rid, &cli->arena, &r, e));
+    RBE_TRY(rbe_access_grant_token(cli->app, &t, text, e));
+    if (!cli->json) {
+        rbe_str_putf(&cli->out, "%s\n", text);
+        return RBE_OK;
+    }
+    struct rbe_jsonw w = {.out = &cli->out};
+    rbe_jsonw_obj(&w, NULL);
+    rbe_jsonw_str(&w, "name", t.name);
+    rbe_jsonw_str(&w, "token", text);
+    rbe_jsonw_str(&w, "scope", rbe_scope_name(t.scope));
+    rbe_jsonw_str(&w, "resource", t.rid);
+    rbe_admin_json_time(&w, "expires_at", t.expires_at);
+    rbe_jsonw_obj_end(&w);
+    rbe_str_putc(&cli->out, '\n');
+    return RBE_OK;
+}
+
+static const char *state_of(const struct rbe_token *t, int64_t now)
+{
+    if (t->revoked_at)
+        return "revoked";
+    return t->expires_at && t->expires_at <= now ? "expired" : "good";
+}
+
+static void put_json(struct rbe_jsonw *w, const struct rbe_token *t, int64_t now)
+{
+    rbe_jsonw_obj(w, NULL);
+    rbe_jsonw_str(w, "name", t->name);
+    rbe_jsonw_str(w, "scope", rbe_scope_name(t->scope));
+    rbe_jsonw_str(w, "resource", t->rid);
+    rbe_jsonw_str(w, "state", state_of(t, now));
+    rbe_admin_json_time(w, "created_at", t->created_at);
+    rbe_admin_json_time(w, "expires_at", t->expires_at);
+    rbe_admin_json_time(w, "revoked_at", t->revoked_at);
+    rbe_jsonw_obj_end(w);
+}
+
+enum rbe_code rbe_admin_token_list(struct rbe_cli *cli, struct rbe_err *e)
+{
+    static const struct rbe_table_column columns[] = {{"NAME", false},    {"SCOPE", false},   {"RESOURCE", false},
+                                                      {"CREATED", false}, {"EXPIRES", false}, {"STATE", false}};
+    struct rbe_jsonw w = {.out = &cli->out};
+    int64_t now = rbe_clock_now();
+    struct rbe_token *all;
+    struct rbe_table t;
+    size_t n;
+
+    RBE_TRY(rbe_catalog_tokens(cli->app, &cli->arena, &all, &n, e));
+    if (cli->json) {
+        rbe_jsonw_arr(&w, NULL);
+        for (size_t i = 0; i < n; i++)
+            put_json(&w, &all[i], now);
+        rbe_jsonw_arr_end(&w);
+        rbe_str_putc(&cli->out, '\n');
+        return RBE_OK;
+    }
+    rbe_table_init(&t, &cli->arena, columns, RBE_COUNT(columns));
+    for (size_t i = 0; i < n; i++) {
+        rbe_table_text(&t, all[i].name);
+        rbe_table_text(&t, rbe_scope_name(all[i].scope));
+        rbe_table_text(&t, all[i].rid ? all[i].rid : "(all)");
+        rbe_table_time(&t, all[i].created_at, "");
+        rbe_table_time(&t, all[i].expires_at, "never");
+        rbe_table_text(&t, state_of(&all[i], now));
+    }
+    rbe_table_put(&t, &cli->out);
+    return RBE_OK;
+}
+
+enum rbe_code rbe_admin_token_revoke(struct rbe_cli *cli, struct rbe_err *e)
+{
+    RBE_TRY(rbe_catalog_revoke(cli->app, cli->args[0], e));
+    if (!cli->json) {
+        rbe_str_putf(&cli->out, "revoked %s\n", cli->args[0]);
+        return RBE_OK;
+    }
+    struct rbe_jsonw w = {.out = &cli->out};
+    rbe_jsonw_obj(&w, NULL);
+    rbe_jsonw_str(&w, "revoked", cli->args[0]);
+    rbe_jsonw_obj_end(&w);
+    rbe_str_putc(&cli->out, '\n');
+    return RBE_OK;
+}

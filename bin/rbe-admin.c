@@ -1,0 +1,76 @@
+/* rbe-admin: the administration from a shell, straight on the databases. Everything it can do is in the table below. */
+#include "bin/admin.h"
+
+static const struct rbe_cli_option init_options[] = {
+    {.name = "--data", .value = "DIR", .help = "data directory of a new configuration (its own directory)"},
+    {.name = NULL},
+};
+
+static const struct rbe_cli_option resource_options[] = {
+    {.name = "--name", .value = "N", .must = true, .help = "its name for people"},
+    {.name = "--description", .value = "D", .help = "what it is"},
+    {.name = "--update-type", .value = "incremental|full", .help = "whether incrementals are made (incremental)"},
+    {.name = "--access", .value = "public|cdk", .help = "who may download (public)"},
+    {.name = "--order", .value = "version|published", .help = "what makes a version the latest (version)"},
+    {.name = "--always-include", .value = "GLOB", .many = true, .help = "files every incremental carries whole"},
+    {.name = NULL},
+};
+
+static const struct rbe_cli_option publish_options[] = {
+    {.name = "--channel", .value = "C", .help = "stable, beta or alpha (stable)"},
+    {.name = "--system", .value = "S", .help = "windows, linux, darwin, android or any (any)"},
+    {.name = "--arch", .value = "A", .help = "386, amd64, arm, arm64 or any (any)"},
+    {.name = "--old-version", .value = "V", .many = true, .help = "make the incremental from this version at once"},
+    {.name = "--release-note-file", .value = "F", .help = "file that holds the release note"},
+    {.name = "--custom-data", .value = "J", .help = "text handed to clients as it is"},
+    {.name = NULL},
+};
+
+static const struct rbe_cli_option token_options[] = {
+    {.name = "--scope", .value = "admin|publish", .help = "what it may do (publish)"},
+    {.name = "--resource", .value = "RID", .help = "the one resource it is for (all)"},
+    {.name = "--expires", .value = "SPAN", .help = "how long it is good, such as 90d (for ever)"},
+    {.name = NULL},
+};
+
+static const struct rbe_cli_option job_options[] = {
+    {.name = "--state", .value = "STATE", .help = "only those queued, leased, done or failed"},
+    {.name = "--limit", .value = "N", .help = "at most so many (100)"},
+    {.name = NULL},
+};
+
+static const struct rbe_cli_verb verbs[] = {
+    {"init", "", init_options, RBE_CLI_NOTHING, rbe_admin_init,
+     "Make the configuration where there is none, the data directory and the databases."},
+    {"migrate", "", NULL, RBE_CLI_SETTINGS, rbe_admin_migrate, "Bring the databases up to this program's schema."},
+    {"resource create", "RID", resource_options, RBE_CLI_WRITE, rbe_admin_resource_create, "Make a resource."},
+    {"resource list", "", NULL, RBE_CLI_READ, rbe_admin_resource_list, "List all resources."},
+    {"resource show", "RID", NULL, RBE_CLI_READ, rbe_admin_resource_show, "Show a resource."},
+    {"version publish", "RID VERSION FILE", publish_options, RBE_CLI_SETTINGS, rbe_admin_version_publish,
+     "Publish FILE as a version of a resource for one platform; it is live when this returns."},
+    {"version list", "RID", NULL, RBE_CLI_READ, rbe_admin_version_list, "List a resource's versions, newest first."},
+    {"version show", "RID VERSION", NULL, RBE_CLI_READ, rbe_admin_version_show, "Show a version and its packages."},
+    {"token create", "NAME", token_options, RBE_CLI_WRITE, rbe_admin_token_create,
+     "Make a bearer token and print it, this once."},
+    {"token list", "", NULL, RBE_CLI_READ, rbe_admin_token_list, "List all tokens, without their texts."},
+    {"token revoke", "NAME", NULL, RBE_CLI_WRITE, rbe_admin_token_revoke, "End a token at once."},
+    {"job list", "", job_options, RBE_CLI_READ, rbe_admin_job_list, "List jobs, newest first."},
+    {"config check", "", NULL, RBE_CLI_SETTINGS, rbe_admin_config_check,
+     "Look whether the configuration can work: files, rights, databases, secrets."},
+    {"config list", "", NULL, RBE_CLI_SETTINGS, rbe_admin_config_list, "List every setting with its present value."},
+    {"verify", "", NULL, RBE_CLI_READ, rbe_admin_verify,
+     "Compare the database with the disk and every package with its hash."},
+    {.run = NULL},
+};
+
+static const struct rbe_cli_program program = {
+    .name = "rbe-admin",
+    .summary = "Administer an rbe installation from a shell, straight on its databases.",
+    .verbs = verbs,
+    .json = true,
+};
+
+int main(int argc, char **argv)
+{
+    return rbe_cli_main(&program, argc, argv);
+}

@@ -1,0 +1,69 @@
+/* rbe-batch: works the queue. From cron it returns when nothing is left to do; with --watch it stays. */
+#include <signal.h>
+#include <stdio.h>
+
+#include "bin/cli.h"
+#include "lib/core/catalog.h"
+#include "lib/core/work.h"
+
+/* Set by SIGINT and SIGTERM: the present job is finished first. */
+static volatile sig_atomic_t stop;
+
+static void on_stop(int number)
+{
+    (void)number;
+    stop = 1;
+}
+
+static void report(void *arg, const struct rbe_job *j, const char *note, const struct rbe_err *e)
+{
+    struct rbe_cli *cli = arg;
+    const char *kind = rbe_job_kind_name(j->kind);
+    struct rbe_err of_output = {0};
+
+    if (e->code != RBE_OK) {
+        (void)fprintf(stderr, "rbe-batch: %s %s, try %d: %s\n", kind, j->subject, j->tries, note);
+        return;
+    }
+    rbe_str_putf(&cli->out, "%s %s: %s\n", kind, j->subject, note);
+    if (rbe_cli_flush(cli, &of_output) != RBE_OK)
+        rbe_str_reset(&cli->out);
+}
+
+static enum rbe_code run(struct rbe_cli *cli, struct rbe_err *e)
+{
+    struct sigaction act = {.sa_handler = on_stop};
+    struct rbe_work work = {.watch = rbe_cli_value(cli, "--watch") != NULL, .stop = &stop, .report = report,
+                            .arg = cli};
+    unsigned failed;
+
+    (void)sigemptyset(&act.sa_mask);
+    if (sigaction(SIGINT, &act, NULL) != 0 || sigaction(SIGTERM, &act, NULL) != 0)
+        return rbe_fail_errno(e, "cannot set up signals");
+    if (cli->settings.database.auto_migrate)
+        RBE_TRY(rbe_app_migrate(&cli->settings, NULL, e));
+    RBE_TRY(rbe_cli_open(cli, RBE_APP_WRITE, e));
+    RBE_TRY(rbe_work_run(cli->app, &work, &failed, e));
+    return failed ? rbe_fail(e, RBE_FAULT, "%u job%s failed for good", failed, failed == 1 ? "" : "s") : RBE_OK;
+}
+
+static const struct rbe_cli_option options[] = {
+    {.name = "--watch", .help = "stay, and work on what comes"},
+    {.name = NULL},
+};
+
+static const struct rbe_cli_verb verbs[] = {
+    {"", "", options, RBE_CLI_SETTINGS, run, "Work off the queue: build the incremental packages that are wanted."},
+    {.run = NULL},
+};
+
+static const struct rbe_cli_program program = {
+    .name = "rbe-batch",
+    .summary = "",
+    .verbs = verbs,
+};
+
+int main(int argc, char **argv)
+{
+    return rbe_cli_main(&program, argc, argv);
+}

@@ -1,0 +1,322 @@
+/* Rows are walked by id and each file is hashed once. What lies on disk was listed before, so that whatever is published
+ * meanwhile is no orphan; a directory renamed into place just before, whose row was still to come, is given a moment.
+ */
+#include "lib/core/verify.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/codec.h"
+#include "lib/core/depot.h"
+#include "lib/core/digest.h"
+#include "lib/store/package.h"
+
+enum { PAGE = 256, GRACE_SECONDS = 2 };
+#define MANIFEST "manifest"
+
+const char *rbe_finding_name(enum rbe_finding f)
+{
+    static const char *const names[RBE_FINDING_MAX] = {
+        [RBE_FINDING_MISSING] = "missing",
+        [RBE_FINDING_SIZE] = "size",
+        [RBE_FINDING_HASH] = "hash",
+        [RBE_FINDING_MANIFEST] = "manifest",
+        [RBE_FINDING_ORPHAN] = "orphan",
+    };
+
+    return (unsigned)f < RBE_FINDING_MAX ? names[f] : "unknown";
+}
+
+/* A growing list of paths below packages/. */
+struct paths {
+    const char **v;
+    size_t n, cap;
+    struct rbe_arena arena;
+};
+
+static void paths_release(struct paths *p)
+{
+    free(p->v);
+    rbe_arena_release(&p->arena);
+}
+
+static void paths_add(struct paths *p, const char *path)
+{
+    if (p->n == p->cap) {
+        p->cap = p->cap ? 2 * p->cap : 256;
+        p->v = rbe_realloc(p->v, p->cap * sizeof(*p->v));
+    }
+    p->v[p->n++] = rbe_arena_strdup(&p->arena, path);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void paths_sort(struct paths *p)
+{
+    if (p->n)
+        qsort(p->v, p->n, sizeof(*p->v), by_text);
+}
+
+static bool paths_has(const struct paths *p, const char *path)
+{
+    return p->n && bsearch(&path, p->v, p->n, sizeof(*p->v), by_text);
+}
+
+struct run {
+    struct rbe_app *app;
+    const struct rbe_verify *v;
+    struct rbe_verified *sum;
+    struct paths disk, rows;     /* files on disk; files that rows name, manifests too */
+    uint64_t done, total;
+    int64_t last;                /* id of the last row seen */
+};
+
+static void found(struct run *r, enum rbe_finding f, const char *path, const char *detail)
+{
+    r->sum->findings++;
+    if (r->v->found)
+        r->v->found(r->v->arg, f, path, detail);
+}
+
+static void step(void *arg, uint64_t n)
+{
+    struct run *r = arg;
+
+    r->sum->bytes += n;
+    r->done += n;
+    if (r->v->progress)
+        r->v->progress(r->v->arg, r->done, r->total > r->done ? r->total : r->done);
+}
+
+/* ---- the disk ---- */
+
+static enum rbe_code list_dir(struct run *r, const char *dir, const char *below, struct rbe_err *e)
+{
+    DIR *d = opendir(dir);
+    const struct dirent *entry;
+
+    if (!d)
+        return errno == ENOENT ? RBE_OK : rbe_fail_errno(e, "cannot read %s", dir);
+    for (errno = 0; (entry = readdir(d)); errno = 0) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        rbe_autofree char *path = rbe_strfmt("%s/%s", below, entry->d_name);
+        paths_add(&r->disk, path);
+    }
+    int no = errno;
+    (void)closedir(d);
+    errno = no;
+    return no ? rbe_fail_errno(e, "cannot read %s", dir) : RBE_OK;
+}
+
+/* packages/p/<key>/<file>: a directory is listed as its files, an empty one or a stray file as itself. */
+static enum rbe_code list_disk(struct run *r, struct rbe_err *e)
+{
+    rbe_auto(arena) struct rbe_arena arena = {0};
+    const char *top = rbe_app_path(r->app, &arena, "packages");
+    rbe_autofree char *p = rbe_strfmt("%s/p", top);
+
+    RBE_TRY(list_dir(r, p, "p", e));
+    for (size_t i = 0, keys = r->disk.n; i < keys; i++) {
+        rbe_autofree char *dir = rbe_strfmt("%s/%s", top, r->disk.v[i]);
+        size_t before = r->disk.n;
+        struct stat st;
+
+        if (lstat(dir, &st) != 0 || !S_ISDIR(st.st_mode))
+            continue;
+        RBE_TRY(list_dir(r, dir, r->disk.v[i], e));
+        if (r->disk.n > before)
+            r->disk.v[i] = "";
+    }
+    return RBE_OK;
+}
+
+/* ---- the rows ---- */
+
+static void remember(struct run *r, const struct rbe_package *p)
+{
+    const char *slash = strrchr(p->path, '/');
+    rbe_autofree char *manifest = rbe_strfmt("%.*s/" MANIFEST, slash ? (int)(slash - p->path) : 0, p->path);
+
+    paths_add(&r->rows, p->path);
+    paths_add(&r->rows, manifest);
+    r->last = p->id;
+}
+
+static void check_hash(struct run *r, const struct rbe_package *p, int fd)
+{
+    unsigned char sum[RBE_SHA256_SIZE];
+    char expected[RBE_SHA256_TEXT], actual[RBE_SHA256_TEXT], detail[2 * RBE_SHA256_TEXT + 32];
+    struct rbe_err e = {0};
+    uint64_t size;
+
+    if (rbe_digest_of(fd, step, r, sum, &size, &e) != RBE_OK) {
+        found(r, RBE_FINDING_HASH, p->path, e.text);
+        return;
+    }
+    if (memcmp(sum, p->sha256, sizeof(sum)) == 0)
+        return;
+    rbe_hex_encode(p->sha256, sizeof(p->sha256), expected);
+    rbe_hex_encode(sum, sizeof(sum), actual);
+    (void)snprintf(detail, sizeof(detail), "expected %s, found %s", expected, actual);
+    found(r, RBE_FINDING_HASH, p->path, detail);
+}
+
+static void check_manifest(struct run *r, const struct rbe_package *p)
+{
+    static const unsigned char none[sizeof(p->tree)];
+    struct rbe_manifest m = {0};
+    struct rbe_err e = {0};
+    unsigned char sum[RBE_SHA256_SIZE];
+
+    if (memcmp(p->tree, none, sizeof(none)) == 0)
+        return;
+    if (rbe_depot_manifest(r->app, p->path, &m, &e) != RBE_OK) {
+        found(r, RBE_FINDING_MANIFEST, p->path, e.text);
+    } else {
+        rbe_manifest_hash(&m, sum);
+        if (memcmp(sum, p->tree, sizeof(sum)) != 0)
+            found(r, RBE_FINDING_MANIFEST, p->path, "it is not the one that was published");
+    }
+    rbe_manifest_release(&m);
+}
+
+static void check_package(struct run *r, const struct rbe_package *p, struct rbe_arena *arena)
+{
+    const char *path = rbe_depot_path(r->app, arena, p->path);
+    rbe_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    char detail[96];
+    struct stat st;
+
+    r->sum->packages++;
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        found(r, RBE_FINDING_MISSING, p->path, strerror(errno));
+        r->done += (uint64_t)p->size;
+    } else if (st.st_size != (off_t)p->size) {
+        (void)snprintf(detail, sizeof(detail), "expected %lld bytes, found %lld", (long long)p->size,
+                       (long long)st.st_size);
+        found(r, RBE_FINDING_SIZE, p->path, detail);
+        r->done += (uint64_t)p->size;
+    } else {
+        check_hash(r, p, fd);
+    }
+    check_manifest(r, p);
+}
+
+/* Goes through the rows behind r->last. What is purged may be there or gone. */
+static enum rbe_code walk(struct run *r, void (*each)(struct run *r, const struct rbe_package *p, struct rbe_arena *a),
+                          struct rbe_err *e)
+{
+    rbe_auto(arena) struct rbe_arena arena = {0};
+    struct rbe_package *rows;
+    int64_t after = r->last;
+    size_t n;
+
+    do {
+        rbe_arena_reset(&arena);
+        RBE_TRY(rbe_package_list(r->app->store, 0, after, PAGE, &arena, &rows, &n, e));
+        for (size_t i = 0; i < n; i++) {
+            after = rows[i].id;
+            each(r, &rows[i], &arena);
+        }
+    } while (n);
+    return RBE_OK;
+}
+
+static void each_size(struct run *r, const struct rbe_package *p, struct rbe_arena *arena)
+{
+    (void)arena;
+    if (!p->purged_at)
+        r->total += (uint64_t)p->size;
+}
+
+static void each_check(struct run *r, const struct rbe_package *p, struct rbe_arena *arena)
+{
+    remember(r, p);
+    if (!p->purged_at)
+        check_package(r, p, arena);
+}
+
+static void each_remember(struct run *r, const struct rbe_package *p, struct rbe_arena *arena)
+{
+    (void)arena;
+    remember(r, p);
+}
+
+/* ---- what no row names ---- */
+
+static bool changed_lately(const char *path)
+{
+    struct stat st;
+
+    if (lstat(path, &st) != 0)
+        return false;
+    int64_t age = rbe_clock_now() - (int64_t)st.st_ctime;
+    return age >= 0 && age < GRACE_SECONDS;
+}
+
+/* The file or the directory it was moved in with. */
+static bool is_young(struct run *r, const char *below)
+{
+    rbe_auto(arena) struct rbe_arena arena = {0};
+    const char *path = rbe_depot_path(r->app, &arena, below);
+    const char *dir = rbe_arena_strndup(&arena, path, (size_t)(strrchr(path, '/') - path));
+
+    return changed_lately(path) || (strchr(below + 2, '/') && changed_lately(dir));
+}
+
+static size_t count_young(struct run *r)
+{
+    size_t young = 0;
+
+    for (size_t i = 0; i < r->disk.n; i++)
+        young += *r->disk.v[i] && !paths_has(&r->rows, r->disk.v[i]) && is_young(r, r->disk.v[i]);
+    return young;
+}
+
+static enum rbe_code find_orphans(struct run *r, struct rbe_err *e)
+{
+    static const struct timespec moment = {.tv_sec = GRACE_SECONDS};
+
+    paths_sort(&r->rows);
+    paths_sort(&r->disk);
+    if (count_young(r)) {
+        (void)nanosleep(&moment, NULL);
+        RBE_TRY(walk(r, each_remember, e));
+        paths_sort(&r->rows);
+    }
+    for (size_t i = 0; i < r->disk.n; i++)
+        if (*r->disk.v[i] && !paths_has(&r->rows, r->disk.v[i]))
+            found(r, RBE_FINDING_ORPHAN, r->disk.v[i], "no row names it");
+    return RBE_OK;
+}
+
+static enum rbe_code verify(struct run *r, struct rbe_err *e)
+{
+    RBE_TRY(rbe_store_check(r->app->store, e));
+    RBE_TRY(list_disk(r, e));
+    RBE_TRY(walk(r, each_size, e));
+    RBE_TRY(walk(r, each_check, e));
+    return find_orphans(r, e);
+}
+
+enum rbe_code rbe_verify_run(struct rbe_app *app, const struct rbe_verify *v, struct rbe_verified *ret,
+                             struct rbe_err *e)
+{
+    struct run r = {.app = app, .v = v, .sum = ret};
+
+    *ret = (struct rbe_verified){0};
+    enum rbe_code code = verify(&r, e);
+    paths_release(&r.disk);
+    paths_release(&r.rows);
+    return code;
+}
