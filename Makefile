@@ -35,7 +35,8 @@ LIB_OBJ := $(LIB_SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/schema.o
 CGI := latest download admin
 CGI_COMMON := $(filter-out $(CGI:%=cgi-bin/%.c),$(wildcard cgi-bin/*.c))
 BIN := rbe-admin rbe-batch
-BIN_COMMON := $(filter-out $(BIN:%=bin/%.c),$(wildcard bin/*.c))
+BIN_COMMON := $(filter-out $(BIN:%=bin/%.c) bin/admin-%.c,$(wildcard bin/*.c))
+BIN_ADMIN := $(wildcard bin/admin-*.c)
 PROGRAMS := $(CGI:%=$(B)/cgi-bin/%.fcgi) $(BIN:%=$(B)/bin/%) $(B)/bin/rbe-serve $(B)/libexec/rbe/rbe-inspect
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test-*.c))
 
@@ -60,6 +61,7 @@ link = $(call say,LD,$@)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.
 
 $(B)/cgi-bin/%.fcgi: $(B)/obj/cgi-bin/%.o $(CGI_COMMON:%.c=$(B)/obj/%.o) $(B)/librbe.a
 	$(link)
+$(B)/bin/rbe-admin: $(BIN_ADMIN:%.c=$(B)/obj/%.o)
 $(BIN:%=$(B)/bin/%): $(B)/bin/%: $(B)/obj/bin/%.o $(BIN_COMMON:%.c=$(B)/obj/%.o) $(B)/librbe.a
 	$(link)
 $(B)/libexec/rbe/%: $(B)/obj/libexec/%.o $(B)/librbe.a
