@@ -210,7 +210,8 @@ static void test_environment_refused(void **state)
         {"RBE_ONE_NUMBER=[1]", "RBE_ONE_NUMBER: one.number: must be a single value, not a list"},
         {"RBE_ONE_TEXT={a: b}", "RBE_ONE_TEXT: one.text: must not be a map"},
         {"RBE_ONE_TEXT=a\n--- b", "RBE_ONE_TEXT: must be a single YAML document"},
-        {"RBE_ONE_MORE_STRICT=[abcd, efg]", "RBE_ONE_MORE_STRICT: one_more.strict: each item must be 4 to 8 bytes long"},
+        {"RBE_ONE_MORE_STRICT=[abcd, efg]",
+         "RBE_ONE_MORE_STRICT: one_more.strict: each item must be 4 to 8 bytes long"},
     };
     struct place *p = *state;
 

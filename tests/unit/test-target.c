@@ -126,8 +126,9 @@ static void test_rids(void **state)
 
 static void test_version_names(void **state)
 {
-    static const char *const good[] = {"1.0.0", "x", "2024-01-15 10:30:00", "...", ".hidden", "\xe7\x89\x88\xe6\x9c\xac",
-                                       "v1+b", "a:b*?"};
+    static const char *const good[] = {
+        "1.0.0", "x", "2024-01-15 10:30:00", "...", ".hidden", "\xe7\x89\x88\xe6\x9c\xac", "v1+b", "a:b*?",
+    };
     static const struct {
         const char *name, *rule;
     } bad[] = {
