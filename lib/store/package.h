@@ -37,7 +37,8 @@ enum rbe_code rbe_package_find_patch(struct rbe_store *s, int64_t target, int64_
                                      struct rbe_err *e) RBE_MUST_USE;
 /* Packages of a version (full first, then by id); version 0 for all packages after id `after`, by id, at most limit. */
 enum rbe_code rbe_package_list(struct rbe_store *s, int64_t version, int64_t after, int64_t limit,
-                               struct rbe_arena *arena, struct rbe_package **ret, size_t *ret_n, struct rbe_err *e) RBE_MUST_USE;
+                               struct rbe_arena *arena, struct rbe_package **ret, size_t *ret_n, struct rbe_err *e)
+    RBE_MUST_USE;
 
 /* What a download needs to know of a package, in one statement. */
 struct rbe_package_origin {

@@ -69,8 +69,8 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
     [RBE_SQL_OFFER_CLEAR] = RELEASES("offer clear", "DELETE FROM offer WHERE resource = ?1"),
     [RBE_SQL_OFFER_FILL] =
         RELEASES("offer fill", "INSERT INTO offer (resource, system, arch, channel, order_by, order_key, number, "
-                               "version, package) SELECT resource, system, arch, channel, order_by, order_key, number, version, "
-                               "package FROM (SELECT r.id AS resource, p.system AS system, p.arch AS arch, "
+                               "version, package) SELECT resource, system, arch, channel, order_by, order_key, number, "
+                               "version, package FROM (SELECT r.id AS resource, p.system AS system, p.arch AS arch, "
                                "v.channel AS channel, " OFFER_BY " AS order_by, " OFFER_KEY " AS order_key, "
                                "v.number AS number, v.id AS version, p.id AS package, "
                                "row_number() OVER (PARTITION BY p.system, p.arch, v.channel, " OFFER_BY " "
@@ -142,7 +142,8 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
     /* tries tells this lease from an earlier one of the same worker. */
     [RBE_SQL_JOB_END] =
         USAGE("job end", "UPDATE job SET state = ?6, run_at = ?7, finished_at = ?8, note = ?9, host = '', pid = 0, "
-                         "start = 0 WHERE id = ?1 AND state = 1 AND host = ?2 AND pid = ?3 AND start = ?4 AND tries = ?5"),
+                         "start = 0 WHERE id = ?1 AND state = 1 AND host = ?2 AND pid = ?3 AND start = ?4 "
+                         "AND tries = ?5"),
     [RBE_SQL_JOB_COUNT] = USAGE("job count", "SELECT count(*) FROM job WHERE target = ?1 AND kind = 0"),
     [RBE_SQL_JOB_LIST] = USAGE("job list", "SELECT /*scan*/ " JOB " FROM job ORDER BY id DESC LIMIT ?1"),
     [RBE_SQL_JOB_LIST_STATE] =

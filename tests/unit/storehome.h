@@ -1,0 +1,109 @@
+/* A directory with fresh databases for one test, and the few lines every test of the store starts with. */
+#ifndef RBE_TESTS_STOREHOME_H
+#define RBE_TESTS_STOREHOME_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "lib/store/store.h"
+#include "lib/wrap/db.h"
+
+struct home {
+    char dir[256];
+    struct rbe_store_options options;
+    struct rbe_store *store;         /* opened for writing */
+    struct rbe_arena arena;
+    struct rbe_err err;
+};
+
+/* The code a call gave, with its text in the output when it is not the one expected. */
+#define expect(home, want, call)                                              \
+    do {                                                                      \
+        enum rbe_code got_ = (call);                                          \
+        if (got_ != (want))                                                   \
+            print_error("%s: %s\n", #call, (home)->err.text);                 \
+        assert_int_equal(got_, (want));                                       \
+    } while (0)
+#define must(home, call) expect(home, RBE_OK, call)
+
+static inline void home_make(struct home *h)
+{
+    const char *tmp = getenv("TMPDIR");
+
+    memset(h, 0, sizeof(*h));
+    (void)snprintf(h->dir, sizeof(h->dir), "%s/rbe-store-XXXXXX", tmp ? tmp : "/tmp");
+    assert_non_null(mkdtemp(h->dir));
+    h->options.dir = h->dir;
+}
+
+static inline void home_remove(struct home *h)
+{
+    static const char *const files[] = {"rbe.db", "rbe.db-wal", "rbe.db-shm", "rbe.db-journal", "usage.db", "usage.db-wal",
+                                        "usage.db-shm", "usage.db-journal"};
+    char path[512];
+
+    rbe_store_close(h->store);
+    rbe_arena_release(&h->arena);
+    for (size_t i = 0; i < RBE_COUNT(files); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", h->dir, files[i]);
+        (void)unlink(path);
+    }
+    assert_int_equal(rmdir(h->dir), 0);
+}
+
+static inline int home_setup(void **state)
+{
+    struct home *h = rbe_alloc(sizeof(*h));
+
+    home_make(h);
+    must(h, rbe_store_migrate(&h->options, NULL, &h->err));
+    must(h, rbe_store_open(&h->options, &h->store, &h->err));
+    *state = h;
+    return 0;
+}
+
+/* The same without databases. */
+static inline int home_setup_empty(void **state)
+{
+    struct home *h = rbe_alloc(sizeof(*h));
+
+    home_make(h);
+    *state = h;
+    return 0;
+}
+
+static inline int home_teardown(void **state)
+{
+    home_remove(*state);
+    free(*state);
+    return 0;
+}
+
+static inline void home_begin(struct home *h)
+{
+    must(h, rbe_store_begin(h->store, RBE_BASE_RELEASES, &h->err));
+}
+
+static inline void home_commit(struct home *h)
+{
+    must(h, rbe_store_commit(h->store, RBE_BASE_RELEASES, &h->err));
+}
+
+/* SQL on a connection of its own, as another program would. */
+static inline void home_sql(struct home *h, const char *file, const char *sql)
+{
+    rbe_autofree char *path = rbe_strfmt("%s/%s", h->dir, file);
+    struct rbe_db_options o = {.path = path, .mode = RBE_DB_CREATE, .cache_kib = 100, .busy_ms = 5000, .loose_keys = true};
+    rbe_autoptr(db) struct rbe_db *db = NULL;
+
+    must(h, rbe_db_open(&o, &db, &h->err));
+    must(h, rbe_db_script(db, "test", sql, &h->err));
+}
+
+#endif
