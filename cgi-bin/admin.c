@@ -1,0 +1,226 @@
+/* admin.fcgi: publishing and administration, /health, /metrics.
+ *
+ * What needs a token goes through handle_call, which asks in the contract's order: a good token (401), its scope and
+ * the resource it is bound to (403), whether the resource is there (404). Only then the call's own handler looks at
+ * its parameters and its body (400). A new call is a row of `calls`, a DEFINE_CALL and a route.
+ */
+#include <stddef.h>
+
+#include "cgi-bin/program.h"
+#include "cgi-bin/upload.h"
+#include "lib/base/clock.h"
+#include "lib/base/codec.h"
+#include "lib/base/log.h"
+#include "lib/base/metrics.h"
+#include "lib/core/access.h"
+#include "lib/core/catalog.h"
+#include "lib/core/health.h"
+#include "lib/core/release.h"
+#include "lib/web/jsonbody.h"
+
+/* A call that passed the gate. */
+struct call {
+    struct rbe_app *app;
+    struct rbe_req *req;
+    struct rbe_resp *resp;
+    struct rbe_arena *arena;
+    int64_t now;
+    struct rbe_token token;
+    struct rbe_resource resource;    /* of calls that name one */
+};
+typedef enum rbe_code (*call_handler)(struct call *c, struct rbe_err *e);
+
+/* ---- resources ---- */
+
+static void put_resource(struct rbe_jsonw *w, const struct rbe_resource *r)
+{
+    char created[RBE_CLOCK_TEXT];
+
+    rbe_clock_format(r->created_at, created);
+    rbe_jsonw_obj(w, NULL);
+    rbe_jsonw_str(w, "resource_id", r->rid);
+    rbe_jsonw_str(w, "name", r->name);
+    rbe_jsonw_str(w, "description", r->description);
+    rbe_jsonw_str(w, "update_type", rbe_resource_update_name(r->update));
+    rbe_jsonw_str(w, "access", rbe_resource_access_name(r->access));
+    rbe_jsonw_str(w, "order", rbe_resource_order_name(r->order));
+    rbe_jsonw_raw(w, "always_include", r->always_include);
+    rbe_jsonw_str(w, "created_at", created);
+    rbe_jsonw_obj_end(w);
+}
+
+static enum rbe_code create_resource(struct call *c, struct rbe_err *e)
+{
+    struct body {
+        struct rbe_resource_draft draft;
+        struct rbe_jsonbody_texts always_include;
+    } body = {0};
+    static const struct rbe_jsonbody_field fields[] = {
+        {"resource_id", RBE_JSONBODY_TEXT, offsetof(struct body, draft.rid)},
+        {"name", RBE_JSONBODY_TEXT, offsetof(struct body, draft.name)},
+        {"description", RBE_JSONBODY_TEXT, offsetof(struct body, draft.description)},
+        {"update_type", RBE_JSONBODY_TEXT, offsetof(struct body, draft.update_type)},
+        {"access", RBE_JSONBODY_TEXT, offsetof(struct body, draft.access)},
+        {"order", RBE_JSONBODY_TEXT, offsetof(struct body, draft.order)},
+        {"always_include", RBE_JSONBODY_TEXTS, offsetof(struct body, always_include)},
+    };
+    struct rbe_resource made;
+
+    RBE_TRY(rbe_jsonbody_read(c->req, fields, RBE_COUNT(fields), &body, e));
+    body.draft.always_include = body.always_include.v;
+    body.draft.always_includes = body.always_include.n;
+    RBE_TRY(rbe_release_create(c->app, &body.draft, c->arena, &made, e));
+    rbe_resp_status(c->resp, 201);
+    put_resource(rbe_resp_json(c->resp, 0, "success"), &made);
+    return RBE_OK;
+}
+
+/* ---- versions ---- */
+
+static void put_published(struct rbe_jsonw *w, const struct rbe_published *d)
+{
+    static const char prefix[] = "sha256:";
+    const struct rbe_package *k = &d->package;
+    char hash[sizeof(prefix) + RBE_SHA256_TEXT] = "sha256:";
+
+    rbe_hex_encode(k->sha256, sizeof(k->sha256), hash + sizeof(prefix) - 1);
+    rbe_jsonw_obj(w, NULL);
+    rbe_jsonw_str(w, "resource_id", d->resource.rid);
+    rbe_jsonw_str(w, "version_name", d->version.name);
+    rbe_jsonw_int(w, "version_number", d->version.number);
+    rbe_jsonw_str(w, "channel", rbe_channel_name((enum rbe_channel)d->version.channel));
+    rbe_jsonw_str(w, "system", rbe_system_name((enum rbe_system)k->system));
+    rbe_jsonw_str(w, "arch", rbe_arch_name((enum rbe_arch)k->arch));
+    rbe_jsonw_str(w, "file_type", k->file_type);
+    rbe_jsonw_int(w, "file_size", k->size);
+    rbe_jsonw_str(w, "file_hash", hash);
+    rbe_jsonw_int(w, "files", k->files);
+    rbe_jsonw_str(w, "status_key", d->status_key);
+    rbe_jsonw_arr(w, "ignored_old_versions");
+    for (size_t i = 0; i < d->ignored; i++)
+        rbe_jsonw_str(w, NULL, d->ignored_olds[i]);
+    rbe_jsonw_arr_end(w);
+    rbe_jsonw_obj_end(w);
+}
+
+static enum rbe_code publish_version(struct call *c, struct rbe_err *e)
+{
+    rbe_auto(upload) struct rbe_upload upload = {0};
+    struct rbe_published done;
+
+    RBE_TRY(rbe_upload_read(c->app, c->req, &upload, e));
+    upload.publish.rid = c->resource.rid;
+    RBE_TRY(rbe_release_publish(c->app, &upload.publish, c->arena, &done, e));
+    if (done.queue_error.code != RBE_OK)
+        rbe_log_err(RBE_LOG_ERROR, &done.queue_error, "%s %s is live, but its patches were not queued",
+                    done.resource.rid, done.version.name);
+    rbe_resp_status(c->resp, done.existed ? 200 : 201);
+    put_published(rbe_resp_json(c->resp, 0, "success"), &done);
+    return RBE_OK;
+}
+
+static enum rbe_code show_status(struct call *c, struct rbe_err *e)
+{
+    const char *key = rbe_req_param(c->req, "key");
+    enum rbe_status status;
+
+    if (!*key)
+        return rbe_invalid(e, "key", "required", "is required");
+    RBE_TRY(rbe_release_status(c->app, &c->resource, key, c->now, c->arena, &status, e));
+    struct rbe_jsonw *w = rbe_resp_json(c->resp, 0, "success");
+    rbe_jsonw_obj(w, NULL);
+    rbe_jsonw_int(w, "status", status);
+    rbe_jsonw_obj_end(w);
+    return RBE_OK;
+}
+
+/* ---- the gate ---- */
+
+struct call_row {
+    enum rbe_scope scope;        /* what a token needs */
+    bool names_resource;         /* the path's first segment is a resource id */
+    call_handler handle;
+};
+
+enum call_id { CALL_CREATE_RESOURCE, CALL_PUBLISH_VERSION, CALL_SHOW_STATUS, CALL_MAX };
+
+static const struct call_row calls[CALL_MAX] = {
+    [CALL_CREATE_RESOURCE] = {RBE_SCOPE_ADMIN, false, create_resource},
+    [CALL_PUBLISH_VERSION] = {RBE_SCOPE_PUBLISH, true, publish_version},
+    [CALL_SHOW_STATUS] = {RBE_SCOPE_PUBLISH, true, show_status},
+};
+
+static enum rbe_code handle_call(enum call_id id, struct rbe_app *app, struct rbe_req *r, struct rbe_resp *p,
+                                 struct rbe_err *e)
+{
+    const struct call_row *row = &calls[id];
+    const char *rid = row->names_resource ? rbe_req_segment(r, 0) : NULL;
+    struct call c = {.app = app, .req = r, .resp = p, .arena = rbe_req_arena(r), .now = rbe_clock_now()};
+
+    RBE_TRY(rbe_access_token(app, rbe_req_bearer(r), c.now, c.arena, &c.token, e));
+    RBE_TRY(rbe_access_allow(&c.token, row->scope, rid, e));
+    if (rid)
+        RBE_TRY(rbe_catalog_resource(app, rid, c.arena, &c.resource, e));
+    return row->handle(&c, e);
+}
+
+#define DEFINE_CALL(name, id)                                                                                 \
+    static enum rbe_code name(void *ctx, struct rbe_req *r, struct rbe_resp *p, struct rbe_err *e)            \
+    {                                                                                                         \
+        return handle_call((id), ctx, r, p, e);                                                               \
+    }
+DEFINE_CALL(handle_create_resource, CALL_CREATE_RESOURCE)
+DEFINE_CALL(handle_publish_version, CALL_PUBLISH_VERSION)
+DEFINE_CALL(handle_show_status, CALL_SHOW_STATUS)
+
+/* ---- without a token ---- */
+
+static enum rbe_code handle_health(void *ctx, struct rbe_req *r, struct rbe_resp *p, struct rbe_err *e)
+{
+    const char *reason = NULL;
+    enum rbe_code code = rbe_health_check(ctx, &reason, e);
+
+    (void)r;
+    if (code != RBE_OK) {
+        rbe_log_err(RBE_LOG_ERROR, e, "%s", reason);
+        rbe_resp_status(p, rbe_code_info(code)->http);
+    }
+    struct rbe_jsonw w = {.out = rbe_resp_text(p, "application/json; charset=utf-8")};
+    rbe_jsonw_obj(&w, NULL);
+    rbe_jsonw_str(&w, "status", code == RBE_OK ? "ok" : "fail");
+    if (code != RBE_OK)
+        rbe_jsonw_str(&w, "reason", reason);
+    rbe_jsonw_obj_end(&w);
+    return RBE_OK;
+}
+
+static enum rbe_code handle_metrics(void *ctx, struct rbe_req *r, struct rbe_resp *p, struct rbe_err *e)
+{
+    struct rbe_app *app = ctx;
+    const struct rbe_conf_list *allow = &app->settings->metrics.allow;
+
+    if (!rbe_address_in(rbe_req_address(r), allow->v, allow->n))
+        return rbe_fail(e, RBE_FORBIDDEN, "metrics are not open to this address");
+    rbe_metrics_format(app->share, rbe_resp_text(p, "text/plain; version=0.0.4; charset=utf-8"));
+    return RBE_OK;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct rbe_route routes[] = {
+        {.methods = RBE_POST, .pattern = "/resources", .handle = handle_create_resource},
+        {.methods = RBE_POST, .pattern = "/resources/{}/versions", .handle = handle_publish_version},
+        {.methods = RBE_GET, .pattern = "/resources/{}/versions/status", .handle = handle_show_status},
+        {.methods = RBE_GET, .pattern = "/health", .handle = handle_health, .plain_errors = true},
+        {.methods = RBE_GET, .pattern = "/metrics", .handle = handle_metrics, .plain_errors = true},
+    };
+    static const struct rbe_program program = {
+        .name = "admin",
+        .what = "Publishing and administration, /health, /metrics.",
+        .routes = routes,
+        .n_routes = RBE_COUNT(routes),
+        .mode = RBE_APP_WRITE,
+    };
+
+    return rbe_program_main(argc, argv, &program);
+}
