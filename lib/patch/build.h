@@ -1,8 +1,10 @@
 /* Builds an incremental package of format "files" and proves it.
  *
- * The package is an archive of the target's own kind (zip, else tar.gz) that holds changes.json first and then, sorted by
- * path, the added directories and the added, modified and carried files and links. Zip entries are copied as they are
- * compressed; a tar is streamed once. The same two packages give the same bytes.
+ * The package is an archive of the target's own kind (zip, else tar.gz) that holds changes.json first, then the added
+ * directories and the added, modified and carried files and links: in a zip all sorted by path, their data copied as
+ * they are compressed; in a tar the directories sorted and the rest in the target's order, because a tar is streamed
+ * (build-tar.h). Names are the manifest's, modes too; times are those of the target's entries, but 1980-01-01 for
+ * changes.json, for directories of a tar and for those that are only implied. The same two packages give the same bytes.
  */
 #ifndef RBE_PATCH_BUILD_H
 #define RBE_PATCH_BUILD_H
@@ -21,9 +23,10 @@ struct rbe_build {
 
 /* The kind of archive a target's incrementals are: zip for zip, else tar.gz. */
 enum rbe_arc_type rbe_build_type(enum rbe_arc_type target_type);
+/* Writes the package to out_fd (not synced). A target that is broken or is not what its manifest says: RBE_FAULT. */
 enum rbe_code rbe_build_files(const struct rbe_build *b, struct rbe_err *e) RBE_MUST_USE;
-/* Reads the built package back: every entry hashes to the target's manifest, changes.json is the plan, and from − deleted +
- * package is `to`. RBE_FAULT with the path and both hashes when it is not. */
+/* Reads the built package back: every entry hashes to the target's manifest, changes.json is the plan, and what `from`
+ * becomes without the deleted and with the package is `to`. RBE_FAULT with the path and both hashes when it is not. */
 enum rbe_code rbe_build_prove(const struct rbe_build *b, struct rbe_err *e) RBE_MUST_USE;
 
 #endif

@@ -1,5 +1,5 @@
-/* Manifests. Sorting puts all that lies below a directory side by side (it shares the prefix up to a slash), which is what
- * both seal and parse use to look at each ancestor once instead of once an entry.
+/* Manifests. Sorting puts all that lies below a directory side by side (it shares the prefix up to a slash), which is
+ * what both seal and parse use to look at each ancestor once instead of once an entry.
  */
 #include "lib/patch/manifest.h"
 
@@ -85,8 +85,8 @@ static size_t common_dir(const char *a, const char *b)
     return last;
 }
 
-/* Looks at the ancestors of path beyond the first `known` bytes among the n sorted entries; missing ones are appended behind
- * them. */
+/* Looks at the ancestors of path beyond the first `known` bytes among the n sorted entries; missing ones are appended
+ * behind them. */
 static enum rbe_code imply(struct rbe_manifest *m, size_t n, const char *path, size_t known, struct rbe_err *e)
 {
     for (const char *slash = strchr(path + known + (known > 0), '/'); slash; slash = strchr(slash + 1, '/')) {

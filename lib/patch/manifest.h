@@ -1,13 +1,14 @@
 /* The manifest of a tree: what stands in it, sorted by path (bytes), each path once, all ancestors included.
  *
- * On disk it is text beside the package, one entry a line, fields parted by a tab, the path last but for a link's target:
+ * On disk it is text beside the package, one entry a line, fields parted by a tab, the path last but for a link's
+ * target:
  *     rbe-manifest 1
  *     d <TAB> 0755 <TAB> 0 <TAB> - <TAB> doc
  *     f <TAB> 0644 <TAB> 5120 <TAB> <sha256 in hex> <TAB> doc/a b.txt
  *     l <TAB> 0777 <TAB> 0 <TAB> - <TAB> latest.txt <TAB> doc/a b.txt
  * Paths have forward slashes, no leading or trailing one, and hold no control character, so tab and newline are safe.
- * A directory's mode is always 0755 and a link's 0777: only files' permission bits (& 0777) are part of a tree.
- * The SHA-256 of that text names the tree: equal trees have equal hashes.
+ * A directory's mode is always 0755 and a link's 0777: only files' permission bits (& 0777) are part of a tree. The
+ * SHA-256 of that text names the tree: equal trees have equal hashes.
  */
 #ifndef RBE_PATCH_MANIFEST_H
 #define RBE_PATCH_MANIFEST_H
@@ -53,7 +54,8 @@ bool rbe_entry_equal(const struct rbe_entry *a, const struct rbe_entry *b);
 
 /* The text form, and back (RBE_FAULT when the text is not what format wrote). */
 void rbe_manifest_format(const struct rbe_manifest *m, struct rbe_str *out);
-enum rbe_code rbe_manifest_parse(const char *text, size_t len, struct rbe_manifest *ret, struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_manifest_parse(const char *text, size_t len, struct rbe_manifest *ret, struct rbe_err *e)
+    RBE_MUST_USE;
 /* SHA-256 of the text form. */
 void rbe_manifest_hash(const struct rbe_manifest *m, unsigned char ret_sum[static RBE_SHA256_SIZE]);
 

@@ -57,8 +57,8 @@ static void come(struct rbe_arena *arena, struct rbe_plan *plan, const struct rb
     put(arena, &plan->change[new->kind == RBE_KIND_DIR ? RBE_ADDED_DIR : RBE_ADDED], new);
 }
 
-static void stayed(struct rbe_arena *arena, struct rbe_plan *plan, const struct globs *globs, const struct rbe_entry *old,
-                   const struct rbe_entry *new)
+static void stayed(struct rbe_arena *arena, struct rbe_plan *plan, const struct globs *globs,
+                   const struct rbe_entry *old, const struct rbe_entry *new)
 {
     bool was_dir = old->kind == RBE_KIND_DIR, is_dir = new->kind == RBE_KIND_DIR;
 
@@ -74,8 +74,8 @@ static void stayed(struct rbe_arena *arena, struct rbe_plan *plan, const struct 
     }
 }
 
-void rbe_plan_make(const struct rbe_manifest *from, const struct rbe_manifest *to, const char *const *globs, size_t n_globs,
-                   struct rbe_arena *arena, struct rbe_plan *ret)
+void rbe_plan_make(const struct rbe_manifest *from, const struct rbe_manifest *to, const char *const *globs,
+                   size_t n_globs, struct rbe_arena *arena, struct rbe_plan *ret)
 {
     struct globs patterns = {globs, n_globs};
     size_t i = 0, j = 0;

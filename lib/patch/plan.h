@@ -1,10 +1,10 @@
 /* What must happen to get from one tree to another: the five lists of changes.json.
  *
- * A path that is a file or link on both sides and differs (content, permission bits, link target, file or link) is modified.
- * A path that turns from directory to file or back is deleted and added: its old self stands in deleted_dir (and all that
- * was below in deleted and deleted_dir) and its new self in added, or in deleted and added_dir. Directories have no mode of
- * their own, so nothing ever happens to one that stays. Lists are sorted by path (bytes) and name every directory, parents
- * before their children.
+ * A path that is a file or link on both sides and differs (content, permission bits, link target, file or link) is
+ * modified. A path that turns from directory to file or back is deleted and added: its old self stands in deleted_dir
+ * (and all that was below in deleted and deleted_dir) and its new self in added, or in deleted and added_dir.
+ * Directories have no mode of their own, so nothing ever happens to one that stays. Lists are sorted by path (bytes)
+ * and name every directory, parents before their children.
  */
 #ifndef RBE_PATCH_PLAN_H
 #define RBE_PATCH_PLAN_H
@@ -22,15 +22,15 @@ struct rbe_plan_list {
 
 struct rbe_plan {
     struct rbe_plan_list change[RBE_CHANGE_MAX];
-    struct rbe_plan_list carried;    /* unchanged files and links that match always_include: in the package, not in the lists */
+    struct rbe_plan_list carried;    /* unchanged files and links that match always_include: packed, but in no list */
 };
 
-/* Both manifests sealed. Entries point into the manifests, which must outlive the plan; the lists live in the arena. globs:
- * fnmatch(3) patterns on the whole path, where '*' does not match '/' (FNM_PATHNAME) and a backslash takes the next character
- * as it is. One without a '/' is matched with the last part of the path as well, so "interface.json" is found in any
- * directory. */
-void rbe_plan_make(const struct rbe_manifest *from, const struct rbe_manifest *to, const char *const *globs, size_t n_globs,
-                   struct rbe_arena *arena, struct rbe_plan *ret);
+/* Both manifests sealed. Entries point into the manifests, which must outlive the plan; the lists live in the arena.
+ * globs: fnmatch(3) patterns on the whole path, where '*' does not match '/' (FNM_PATHNAME) and a backslash takes the
+ * next character as it is. One without a '/' is matched with the last part of the path as well, so "interface.json" is
+ * found in any directory. */
+void rbe_plan_make(const struct rbe_manifest *from, const struct rbe_manifest *to, const char *const *globs,
+                   size_t n_globs, struct rbe_arena *arena, struct rbe_plan *ret);
 /* changes.json: {"added":[…],…}, empty lists left out, no white space, no newline at the end. */
 void rbe_plan_format(const struct rbe_plan *plan, struct rbe_str *out);
 

@@ -1,8 +1,8 @@
 /* Child programs by fork and exec.
  *
- * Between fork and exec the child makes only calls that are safe in a copy of any process (signal-safety(7)), so all that needs
- * memory, the path of the program above all, is made ready before. What goes wrong there comes back through a pipe that a
- * successful exec closes: the parent reads either a complaint or the end.
+ * Between fork and exec the child makes only calls that are safe in a copy of any process (signal-safety(7)), so all
+ * that needs memory, the path of the program above all, is made ready before. What goes wrong there comes back through
+ * a pipe that a successful exec closes: the parent reads either a complaint or the end.
  */
 #include "lib/wrap/child.h"
 
@@ -74,7 +74,8 @@ static void rbe_launch_release(struct launch *l)
     }
 }
 
-/* The program's file: argv[0] itself when it holds a slash, else the first of PATH that may be executed; NULL for none. */
+/* The program's file: argv[0] itself when it holds a slash, else the first of PATH that may be executed; NULL for
+ * none. */
 static char *find_program(const char *name, const char *path)
 {
     if (strchr(name, '/'))

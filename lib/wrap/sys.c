@@ -16,8 +16,9 @@
 
 #include "lib/base/mem.h"
 
-/* State and start time of a process from /proc/PID/stat; false where there is none. The second field is the program's name in
- * parentheses and may hold anything, so fields are counted from the last ')': state is the 3rd, start time the 22nd. */
+/* State and start time of a process from /proc/PID/stat; false where there is none. The second field is the program's
+ * name in parentheses and may hold anything, so fields are counted from the last ')': state is the 3rd, start time the
+ * 22nd. */
 static bool process_stat(pid_t pid, char *ret_state, uint64_t *ret_start)
 {
     char path[64], text[1024];
@@ -121,7 +122,8 @@ enum rbe_code rbe_become_owner(const char *dir, struct rbe_err *e)
     struct stat st;
 
     if (stat(dir, &st) < 0)
-        return errno == ENOENT ? rbe_fail(e, RBE_NOTFOUND, "%s: %s", dir, strerror(errno)) : rbe_fail_errno(e, "%s", dir);
+        return errno == ENOENT ? rbe_fail(e, RBE_NOTFOUND, "%s: there is no such directory", dir)
+                               : rbe_fail_errno(e, "%s", dir);
     if (st.st_uid == geteuid())
         return RBE_OK;
     if (geteuid() != 0)

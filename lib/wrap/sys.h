@@ -8,7 +8,8 @@
 
 #include "lib/base/err.h"
 
-/* Who a process is for as long as it lives: its id and its start time (/proc, clock ticks since boot; 0 where unknown). */
+/* Who a process is for as long as it lives: its id and its start time (/proc, clock ticks since boot; 0 where
+ * unknown). */
 uint64_t rbe_process_start(pid_t pid);
 /* A start of 0 on either side is not compared. A zombie is dead. */
 bool rbe_process_alive(pid_t pid, uint64_t start);
@@ -16,7 +17,8 @@ bool rbe_process_alive(pid_t pid, uint64_t start);
 const char *rbe_host_name(void);
 /* Processors this process may use, at least 1. */
 unsigned rbe_cpu_count(void);
-/* Started as root: becomes the owner of dir (no change when root owns it). Another user than the owner: RBE_FORBIDDEN. */
+/* Started as root: becomes the owner of dir (no change when root owns it). Another user than the owner:
+ * RBE_FORBIDDEN. */
 enum rbe_code rbe_become_owner(const char *dir, struct rbe_err *e) RBE_MUST_USE;
 
 #endif

@@ -1,5 +1,6 @@
-/* The zip writer: local headers go out as entries come, the central directory is gathered in memory (about 50 bytes an entry
- * beside its name) and written last. All sizes are known before an entry's header, so nothing is ever patched behind.
+/* The zip writer: local headers go out as entries come, the central directory is gathered in memory (about 50 bytes an
+ * entry beside its name) and written last. All sizes are known before an entry's header, so nothing is ever patched
+ * behind.
  */
 #include "lib/wrap/zipw.h"
 
@@ -216,8 +217,8 @@ enum rbe_code rbe_zipw_copy(struct rbe_zipw *w, int from_fd, const struct rbe_zi
     return copy_data(w, from_fd, entry, e);
 }
 
-enum rbe_code rbe_zipw_add(struct rbe_zipw *w, const char *name, uint16_t unix_mode, uint32_t dos_time, const void *p, size_t n,
-                           struct rbe_err *e)
+enum rbe_code rbe_zipw_add(struct rbe_zipw *w, const char *name, uint16_t unix_mode, uint32_t dos_time, const void *p,
+                           size_t n, struct rbe_err *e)
 {
     rbe_auto(str) struct rbe_str packed = {0};
     struct rbe_zip_entry entry = {
