@@ -57,7 +57,7 @@ $(B)/obj/gen/schema.o: $(B)/gen/schema.c
 $(B)/librbe.a: $(LIB_OBJ)
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $(LIB_OBJ)
 
-link = $(call say,LD,$@)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
+link = $(call say,LD,$@)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 
 $(B)/cgi-bin/%.fcgi: $(B)/obj/cgi-bin/%.o $(CGI_COMMON:%.c=$(B)/obj/%.o) $(B)/librbe.a
 	$(link)
