@@ -39,7 +39,8 @@ enum rbe_code rbe_admin_init(struct rbe_cli *cli, struct rbe_err *e)
     unsigned applied;
     bool made;
 
-    /* In the file a relative path would be taken from the file's directory, on the command line it is meant from here. */
+    /* In the file a relative path would be taken from the file's directory, on the command line it is meant from
+     * here. */
     if (data && data[0] != '/') {
         rbe_autofree char *cwd = realpath(".", NULL);
 

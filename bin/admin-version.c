@@ -1,6 +1,7 @@
 /* rbe-admin version … */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -173,6 +174,9 @@ enum rbe_code rbe_admin_version_publish(struct rbe_cli *cli, struct rbe_err *e)
                             .staged = staged};
     p.old_versions = split_olds(cli, &p.olds);
     RBE_TRY(rbe_release_publish(cli->app, &p, &cli->arena, &done, e));
+    if (done.queue_error.code != RBE_OK)
+        (void)fprintf(stderr, "rbe-admin: published, but its incrementals are not queued: %s\n",
+                      done.queue_error.text);
     if (cli->json)
         put_published(cli, &done);
     else

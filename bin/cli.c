@@ -185,7 +185,8 @@ enum rbe_code rbe_cli_int(const struct rbe_cli *cli, const char *name, int64_t m
 
 /* ---- help ---- */
 
-/* Puts text word by word from column `at` on, going on at `indent` in the next line. Words within [] or <> stay together. */
+/* Puts text word by word from column `at` on, going on at `indent` in the next line. Words within [] or <> stay
+ * together. */
 static void put_wrapped(struct rbe_str *out, const char *text, size_t at, size_t indent)
 {
     bool first = true;

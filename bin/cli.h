@@ -1,8 +1,8 @@
 /* A command line program as one table: its verbs, their arguments and options, their help. Parsing, help texts, shell
  * completion and the manual's synopsis come from the table; a verb is one row and one handler.
  *
- * Global options (--config, --json, --help, --version) stand before or after the verb; "--" ends the options; a value follows
- * as the next word or after '='.
+ * Global options (--config, --json, --help, --version) stand before or after the verb; "--" ends the options; a value
+ * follows as the next word or after '='.
  */
 #ifndef RBE_BIN_CLI_H
 #define RBE_BIN_CLI_H

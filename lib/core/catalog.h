@@ -1,5 +1,5 @@
-/* What an installation holds, listed for people and machines alike: the command line and the administration API render these
- * rows, and neither speaks to the store itself.
+/* What an installation holds, listed for people and machines alike: the command line and the administration API
+ * render these rows, and neither speaks to the store itself.
  *
  * Rows and their texts live in the arena.
  */

@@ -30,6 +30,7 @@ enum rbe_code rbe_delta_want(struct rbe_app *app, const struct rbe_package *targ
     struct rbe_job j = {.kind = RBE_JOB_PATCH, .subject = subject, .target = target->id, .source = source->id,
                         .format = RBE_FORMAT_FILES, .weight = weight, .note = ""};
 
+    j.created_at = j.run_at = rbe_clock_now();
     /* Counted and put under one lock, so that processes that want at once stay below the bound together. */
     RBE_TRY(rbe_store_begin(app->store, RBE_BASE_USAGE, e));
     code = rbe_job_count(app->store, target->id, &count, e);
@@ -49,10 +50,23 @@ static bool has_tree(const struct rbe_package *p)
     return memcmp(p->tree, none, sizeof(none)) != 0;
 }
 
-/* A full package that is still offered. */
-static bool usable(const struct rbe_package_origin *o)
+/* Both full and not purged. The clients of a withdrawn version are the ones that have to move, so only the target may
+ * not be withdrawn. */
+static bool usable(const struct rbe_package_origin *target, const struct rbe_package_origin *source)
 {
-    return o->package.format == RBE_FORMAT_FULL && !o->package.purged_at && !o->withdrawn_at;
+    const struct rbe_package *t = &target->package, *s = &source->package;
+
+    return t->format == RBE_FORMAT_FULL && !t->purged_at && !target->withdrawn_at && s->format == RBE_FORMAT_FULL &&
+           !s->purged_at;
+}
+
+/* *ret_found false when either end is unknown. */
+static enum rbe_code find_ends(struct rbe_app *app, int64_t target, int64_t source, struct rbe_arena *arena,
+                               struct rbe_package_origin *ret_target, struct rbe_package_origin *ret_source,
+                               bool *ret_found, struct rbe_err *e)
+{
+    RBE_TRY(rbe_package_find_origin(app->store, target, arena, ret_target, ret_found, e));
+    return *ret_found ? rbe_package_find_origin(app->store, source, arena, ret_source, ret_found, e) : RBE_OK;
 }
 
 /* Whether clients move from source to target, as lib/core/latest sees it. */
@@ -68,6 +82,8 @@ static enum rbe_code leads_up(struct rbe_app *app, const struct rbe_package_orig
     RBE_TRY(rbe_version_get(app->store, source->package.version, arena, &from, e));
     if (r.update != RBE_RESOURCE_INCREMENTAL)
         *ret = false;
+    else if (source->withdrawn_at)
+        *ret = true;
     else if (r.order == RBE_ORDER_VERSION && to.order_by && to.order_by == from.order_by)
         *ret = rbe_verkey_cmp(to.order_key, to.order_len, from.order_key, from.order_len) > 0;
     else
@@ -83,11 +99,9 @@ static enum rbe_code fold_pair(struct rbe_app *app, const struct rbe_demand *d, 
     struct rbe_package patch;
     bool found, up;
 
-    RBE_TRY(rbe_package_find_origin(app->store, d->target, arena, &target, &found, e));
-    if (!found || !usable(&target) || !has_tree(&target.package))
-        return RBE_OK;
-    RBE_TRY(rbe_package_find_origin(app->store, d->source, arena, &source, &found, e));
-    if (!found || !usable(&source) || !has_tree(&source.package) || strcmp(target.rid, source.rid) != 0 ||
+    RBE_TRY(find_ends(app, d->target, d->source, arena, &target, &source, &found, e));
+    if (!found || !usable(&target, &source) || !has_tree(&target.package) || !has_tree(&source.package) ||
+        strcmp(target.rid, source.rid) != 0 || target.package.version == source.package.version ||
         target.package.system != source.package.system || target.package.arch != source.package.arch)
         return RBE_OK;
     RBE_TRY(leads_up(app, &target, &source, arena, &up, e));
@@ -146,11 +160,8 @@ static enum rbe_code still_wanted(struct rbe_app *app, const struct rbe_job *j, 
     bool found;
 
     *ret_why = "no longer wanted";
-    RBE_TRY(rbe_package_find_origin(app->store, j->target, arena, &m->target, &found, e));
-    if (!found || !usable(&m->target))
-        return RBE_OK;
-    RBE_TRY(rbe_package_find_origin(app->store, j->source, arena, &m->source, &found, e));
-    if (!found || !usable(&m->source))
+    RBE_TRY(find_ends(app, j->target, j->source, arena, &m->target, &m->source, &found, e));
+    if (!found || !usable(&m->target, &m->source))
         return RBE_OK;
     RBE_TRY(rbe_package_find_patch(app->store, j->target, j->source, RBE_FORMAT_FILES, arena, &patch, &found, e));
     *ret_why = found ? "already there" : NULL;

@@ -1,11 +1,12 @@
 /* The table of wanted pairs: open addressing over eight slots, nothing ever deleted.
  *
- * A pair that finds no slot takes one off the least count in its neighbourhood, and takes the slot over once that count has
- * come to zero. A flood of pairs asked once therefore wears down only each other, while a pair asked often stays.
+ * A pair that finds no slot takes one off the least count in its neighbourhood, and takes the slot over once that
+ * count has come to zero. A flood of pairs asked once therefore wears down only each other, while a pair asked often
+ * stays.
  *
- * Counting needs no lock; a count that lands on a pair replaced at that moment is a hint gone astray, no more. Whoever
- * changes the pair of a slot holds its `busy` word, the time it was taken, so that one left by a killed process is free
- * again after a few seconds. Nobody waits for it: a busy slot is passed over.
+ * Counting needs no lock; a count that lands on a pair replaced at that moment is a hint gone astray, no more.
+ * Whoever changes the pair of a slot holds its `busy` word, the time it was taken, so that one left by a killed
+ * process is free again after a few seconds. Nobody waits for it: a busy slot is passed over.
  */
 #include "lib/core/demand.h"
 

@@ -1,6 +1,6 @@
-/* What clients ask for and is not there yet: pairs of full packages without an incremental between them, counted in a table
- * of fixed size in the shared file, so that asking writes no database and can never make unbounded state. rbe-batch takes
- * the counts and turns the valid ones into jobs.
+/* What clients ask for and is not there yet: pairs of full packages without an incremental between them, counted in a
+ * table of fixed size in the shared file, so that asking writes no database and can never make unbounded state.
+ * rbe-batch takes the counts and turns the valid ones into jobs.
  */
 #ifndef RBE_CORE_DEMAND_H
 #define RBE_CORE_DEMAND_H
@@ -12,7 +12,8 @@ struct rbe_demand {
     uint64_t count;
 };
 
-/* Lock-free. A full neighbourhood replaces its least asked pair, so a flood of rare pairs cannot keep frequent ones out. */
+/* Lock-free. A full neighbourhood replaces its least asked pair, so a flood of rare pairs cannot keep frequent ones
+ * out. */
 void rbe_demand_note(struct rbe_share *share, int64_t source, int64_t target);
 /* Takes all counts out (each is returned once, whoever calls), most asked first; returns how many, at most max. */
 size_t rbe_demand_take(struct rbe_share *share, struct rbe_demand *ret, size_t max);

@@ -38,8 +38,8 @@ static void compose(struct rbe_str *out, const char *data_dir)
 
     rbe_random(secret, sizeof(secret));
     (void)rbe_base64url_encode(secret, sizeof(secret), text);
-    rbe_str_puts(out, "# Configuration of rbe. Every key is explained in rbe.yaml(5) and rbe.yaml.example; what is not\n"
-                      "# set here has its default. rbe.local.yaml beside this file overrides single keys.\n");
+    rbe_str_puts(out, "# Configuration of rbe. rbe.yaml(5) explains every key; what is not set here has its\n"
+                      "# default. A file of the same name that ends in .local.yaml overrides single keys.\n");
     if (data_dir) {
         rbe_str_puts(out, "instance:\n  data_dir: ");
         rbe_jsonw_str(&quoted, NULL, data_dir);
@@ -48,7 +48,8 @@ static void compose(struct rbe_str *out, const char *data_dir)
     rbe_str_putf(out, "auth:\n  sign_secret:\n    - \"%s\"\n", text);
 }
 
-/* Complete under a name of its own first, then linked: whoever sees the file sees all of it, and one that is there wins. */
+/* Complete under a name of its own first, then linked: whoever sees the file sees all of it, and one that is there
+ * wins. */
 static enum rbe_code write_new(const char *file, const struct rbe_str *text, bool *ret_made, struct rbe_err *e)
 {
     rbe_autofree char *tmp = rbe_strfmt("%s.%ld.tmp", file, (long)getpid());

@@ -1,5 +1,6 @@
-/* Rows are walked by id and each file is hashed once. What lies on disk was listed before, so that whatever is published
- * meanwhile is no orphan; a directory renamed into place just before, whose row was still to come, is given a moment.
+/* Rows are walked by id and each file is hashed once. What lies on disk was listed before, so that whatever is
+ * published meanwhile is no orphan; a directory renamed into place just before, whose row was still to come, is given
+ * a moment.
  */
 #include "lib/core/verify.h"
 

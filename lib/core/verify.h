@@ -5,7 +5,14 @@
 
 #include "lib/core/app.h"
 
-enum rbe_finding { RBE_FINDING_MISSING, RBE_FINDING_SIZE, RBE_FINDING_HASH, RBE_FINDING_MANIFEST, RBE_FINDING_ORPHAN, RBE_FINDING_MAX };
+enum rbe_finding {
+    RBE_FINDING_MISSING,         /* a row's file is not there or cannot be opened */
+    RBE_FINDING_SIZE,
+    RBE_FINDING_HASH,
+    RBE_FINDING_MANIFEST,        /* not there, or not the tree that was published */
+    RBE_FINDING_ORPHAN,          /* a file no row names */
+    RBE_FINDING_MAX
+};
 const char *rbe_finding_name(enum rbe_finding f);
 
 struct rbe_verify {
@@ -18,6 +25,7 @@ struct rbe_verify {
 struct rbe_verified {
     uint64_t packages, bytes, findings;
 };
-enum rbe_code rbe_verify_run(struct rbe_app *app, const struct rbe_verify *v, struct rbe_verified *ret, struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_verify_run(struct rbe_app *app, const struct rbe_verify *v, struct rbe_verified *ret,
+                             struct rbe_err *e) RBE_MUST_USE;
 
 #endif

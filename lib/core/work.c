@@ -39,8 +39,8 @@ static void wait_ms(long ms)
     (void)nanosleep(&t, NULL);
 }
 
-/* What goes on at another machine cannot be seen from here, so its workers count as living. This process asks while it holds
- * no lease, so one in its name is left from a job whose end could not be recorded. */
+/* What goes on at another machine cannot be seen from here, so its workers count as living. This process asks while
+ * it holds no lease, so one in its name is left from a job whose end could not be recorded. */
 static bool alive(const struct rbe_job_worker *w)
 {
     if (strcmp(w->host, rbe_host_name()) != 0)

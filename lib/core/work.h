@@ -15,8 +15,9 @@ struct rbe_work {
     void (*report)(void *arg, const struct rbe_job *j, const char *note, const struct rbe_err *e);
     void *arg;
 };
-/* Works until no job is runnable or leased by a living worker (or until stop, with watch). A job that fails is not a failure
- * of this function; *ret_failed counts those that failed for good. */
-enum rbe_code rbe_work_run(struct rbe_app *app, const struct rbe_work *w, unsigned *ret_failed, struct rbe_err *e) RBE_MUST_USE;
+/* Works until no job is runnable or leased by a living worker (or until stop, with watch). A job that fails is not a
+ * failure of this function; *ret_failed counts those that failed for good. */
+enum rbe_code rbe_work_run(struct rbe_app *app, const struct rbe_work *w, unsigned *ret_failed, struct rbe_err *e)
+    RBE_MUST_USE;
 
 #endif
