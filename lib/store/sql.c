@@ -133,8 +133,9 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
     [RBE_SQL_JOB_FIND] = USAGE("job find", "SELECT " JOB " FROM job WHERE kind = ?1 AND subject = ?2"),
     [RBE_SQL_JOB_RAISE] = USAGE("job raise", "UPDATE job SET weight = ?2 WHERE id = ?1 AND state = 0 AND weight < ?2"),
     [RBE_SQL_JOB_LEASES] = USAGE("job leases", "SELECT " JOB " FROM job WHERE state = 1 ORDER BY id"),
-    /* Walks job_runnable, which holds only what is queued, as far as the first that is due. */
-    [RBE_SQL_JOB_NEXT] = USAGE("job next", "SELECT /*scan*/ " JOB " FROM job WHERE state = 0 AND run_at <= ?1 "
+    /* Walks what is queued, weightiest first, as far as the first that is due; without the hint SQLite would sort all. */
+    [RBE_SQL_JOB_NEXT] = USAGE("job next", "SELECT /*scan*/ " JOB " FROM job INDEXED BY job_runnable "
+                                           "WHERE state = 0 AND run_at <= ?1 "
                                            "ORDER BY weight DESC, run_at, id LIMIT 1"),
     [RBE_SQL_JOB_LEASE] =
         USAGE("job lease", "UPDATE job SET state = 1, tries = tries + 1, leased_at = ?2, host = ?3, pid = ?4, "

@@ -1,0 +1,219 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "lib/store/migrate.h"
+#include "tests/unit/storehome.h"
+
+static struct rbe_db *opened(struct home *h, const char *file)
+{
+    rbe_autofree char *path = rbe_strfmt("%s/%s", h->dir, file);
+    struct rbe_db_options o = {
+        .path = path, .mode = RBE_DB_CREATE, .cache_kib = 100, .busy_ms = 5000, .loose_keys = true,
+    };
+    struct rbe_db *db = NULL;
+
+    must(h, rbe_db_open(&o, &db, &h->err));
+    return db;
+}
+
+static int64_t schema_of(struct home *h, const char *file)
+{
+    rbe_autoptr(db) struct rbe_db *db = opened(h, file);
+    int64_t number;
+
+    must(h, rbe_db_schema(db, &number, &h->err));
+    return number;
+}
+
+static void test_table_is_the_files(void **state)
+{
+    unsigned last[RBE_BASE_MAX] = {0};
+
+    (void)state;
+    assert_true(rbe_migrations_count >= 2);
+    for (size_t i = 0; i < rbe_migrations_count; i++) {
+        const struct rbe_migration *m = &rbe_migrations[i];
+        rbe_autofree char *path = rbe_strfmt("schema/%s", m->name);
+        rbe_autofree char *text = rbe_alloc(1 << 20);
+        FILE *f = fopen(path, "r");
+
+        assert_int_equal(m->number, ++last[m->base]);
+        assert_non_null(f);
+        (void)fread(text, 1, (1 << 20) - 1, f);
+        assert_int_equal(fclose(f), 0);
+        assert_string_equal(m->text, text);
+    }
+    for (enum rbe_base base = 0; base < RBE_BASE_MAX; base++)
+        assert_int_equal(rbe_migrate_latest(base), last[base]);
+}
+
+static void test_fresh_and_again(void **state)
+{
+    struct home *h = *state;
+    unsigned applied = 99;
+
+    must(h, rbe_store_migrate(&h->options, &applied, &h->err));
+    assert_int_equal(applied, rbe_migrations_count);
+    must(h, rbe_store_migrate(&h->options, &applied, &h->err));
+    assert_int_equal(applied, 0);
+    assert_int_equal(schema_of(h, "rbe.db"), rbe_migrate_latest(RBE_BASE_RELEASES));
+    assert_int_equal(schema_of(h, "usage.db"), rbe_migrate_latest(RBE_BASE_USAGE));
+}
+
+static void test_directory_is_made(void **state)
+{
+    struct home *h = *state;
+    struct home below = {0};
+
+    (void)snprintf(below.dir, sizeof(below.dir), "%.200s/db", h->dir);
+    below.options.dir = below.dir;
+    must(&below, rbe_store_migrate(&below.options, NULL, &below.err));
+    home_remove(&below);
+    below.options.dir = "/nonexistent/rbe/db";
+    expect(&below, RBE_FAULT, rbe_store_migrate(&below.options, NULL, &below.err));
+    assert_non_null(strstr(below.err.text, "/nonexistent/rbe/db"));
+}
+
+static void test_newer_is_refused(void **state)
+{
+    static const char *const files[] = {"rbe.db", "usage.db"};
+    struct home *h = *state;
+
+    for (size_t i = 0; i < RBE_COUNT(files); i++) {
+        unsigned applied;
+
+        must(h, rbe_store_migrate(&h->options, NULL, &h->err));
+        home_sql(h, files[i], "PRAGMA user_version = 99");
+        expect(h, RBE_REFUSED, rbe_store_migrate(&h->options, &applied, &h->err));
+        assert_non_null(strstr(h->err.text, files[i]));
+        assert_non_null(strstr(h->err.text, "has schema 99, this program knows up to"));
+        assert_int_equal(schema_of(h, files[i]), 99);
+        expect(h, RBE_REFUSED, rbe_store_open(&h->options, &h->store, &h->err));
+        assert_non_null(strstr(h->err.text, "install a newer rbe"));
+        assert_null(h->store);
+        home_sql(h, files[i], "PRAGMA user_version = 1");
+    }
+}
+
+static void test_waiting_is_refused_at_open(void **state)
+{
+    struct home *h = *state;
+
+    expect(h, RBE_REFUSED, rbe_store_open(&h->options, &h->store, &h->err));
+    assert_non_null(strstr(h->err.text, "is not there"));
+    home_sql(h, "rbe.db", "PRAGMA user_version = 0");
+    expect(h, RBE_REFUSED, rbe_store_open(&h->options, &h->store, &h->err));
+    assert_non_null(strstr(h->err.text, "run rbe-admin migrate"));
+}
+
+/* Three steps of a schema that is not ours; the third makes a table anew that another one names. */
+static const struct rbe_migration steps[] = {
+    {RBE_BASE_RELEASES, 1, "0001", "CREATE TABLE a (i INTEGER PRIMARY KEY) STRICT;"
+                                   "CREATE TABLE b (a INTEGER REFERENCES a (i)) STRICT;"},
+    {RBE_BASE_USAGE, 1, "0001-other", "CREATE TABLE other (i INTEGER) STRICT;"},
+    {RBE_BASE_RELEASES, 2, "0002", "ALTER TABLE a ADD COLUMN name TEXT NOT NULL DEFAULT 'none';"},
+    {RBE_BASE_RELEASES, 3, "0003", "CREATE TABLE a2 (i INTEGER PRIMARY KEY, name TEXT) STRICT;"
+                                   "INSERT INTO a2 SELECT i, name FROM a; DROP TABLE a; ALTER TABLE a2 RENAME TO a;"},
+    {RBE_BASE_RELEASES, 4, "0004", "DELETE FROM a WHERE i = 1;"},
+    {RBE_BASE_RELEASES, 5, "0005", "INSERT INTO a VALUES (77, 'x'); NONSENSE;"},
+};
+
+static void test_steps_on_populated_tables(void **state)
+{
+    struct home *h = *state;
+    rbe_autoptr(db) struct rbe_db *db = opened(h, "rbe.db");
+    unsigned applied = 0;
+    int64_t number;
+
+    must(h, rbe_migrate_run(db, RBE_BASE_RELEASES, steps, 2, &applied, &h->err));
+    assert_int_equal(applied, 1);
+    must(h, rbe_db_script(db, "fill", "INSERT INTO a VALUES (1), (2); INSERT INTO b VALUES (1), (2), (2)", &h->err));
+    must(h, rbe_migrate_run(db, RBE_BASE_RELEASES, steps, 4, &applied, &h->err));
+    assert_int_equal(applied, 3);
+    must(h, rbe_db_schema(db, &number, &h->err));
+    assert_int_equal(number, 3);
+    must(h, rbe_db_check(db, &h->err));
+    must(h, rbe_db_script(db, "look", "INSERT INTO b SELECT i FROM a WHERE name = 'none'", &h->err));
+    assert_int_equal(rbe_db_changes(db), 2);
+
+    /* one that leaves rows without what they name, and one that is no SQL: nothing of either stays */
+    expect(h, RBE_FAULT, rbe_migrate_run(db, RBE_BASE_RELEASES, steps, 5, &applied, &h->err));
+    assert_non_null(strstr(h->err.text, "names a missing row"));
+    must(h, rbe_db_script(db, "heal", "DELETE FROM b WHERE a = 1", &h->err));
+    expect(h, RBE_FAULT, rbe_migrate_run(db, RBE_BASE_RELEASES, steps, 6, &applied, &h->err));
+    assert_non_null(strstr(h->err.text, "0005"));
+    assert_false(rbe_db_in_transaction(db));
+    assert_int_equal(applied, 3);
+    must(h, rbe_db_schema(db, &number, &h->err));
+    assert_int_equal(number, 3);
+    must(h, rbe_db_script(db, "look", "DELETE FROM a", &h->err));
+    assert_int_equal(rbe_db_changes(db), 2);
+}
+
+static void test_many_at_once(void **state)
+{
+    enum { PROCESSES = 6 };
+    struct home *h = *state;
+    pid_t pids[PROCESSES];
+    unsigned total = 0;
+
+    for (int i = 0; i < PROCESSES; i++) {
+        pids[i] = fork();
+        if (pids[i] == 0) {
+            struct rbe_err e = {0};
+            unsigned applied = 0;
+
+            if (rbe_store_migrate(&h->options, &applied, &e) != RBE_OK) {
+                (void)fprintf(stderr, "%s\n", e.text);
+                applied = 100;
+            }
+            _exit((int)applied);
+        }
+    }
+    for (int i = 0; i < PROCESSES; i++) {
+        int status;
+
+        assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+        assert_true(WIFEXITED(status));
+        total += (unsigned)WEXITSTATUS(status);
+    }
+    assert_int_equal(total, rbe_migrations_count);
+    must(h, rbe_store_open(&h->options, &h->store, &h->err));
+    must(h, rbe_store_check(h->store, &h->err));
+}
+
+static void test_journal_is_as_configured(void **state)
+{
+    struct home *h = *state;
+    rbe_autofree char *wal = rbe_strfmt("%s/rbe.db-wal", h->dir);
+
+    for (int i = 0; i < 4; i++) {
+        h->options.journal = i % 2 ? RBE_JOURNAL_DELETE : RBE_JOURNAL_WAL;
+        must(h, rbe_store_migrate(&h->options, NULL, &h->err));
+        must(h, rbe_store_open(&h->options, &h->store, &h->err));
+        home_begin(h);
+        must(h, rbe_store_meta_put(h->store, "k", "v", &h->err));
+        home_commit(h);
+        assert_int_equal(access(wal, F_OK), i % 2 ? -1 : 0);
+        rbe_store_close(rbe_steal(h->store));
+    }
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, home_setup_empty, home_teardown)
+    const struct CMUnitTest tests[] = {
+        T(test_table_is_the_files), T(test_fresh_and_again), T(test_directory_is_made), T(test_newer_is_refused),
+        T(test_waiting_is_refused_at_open), T(test_steps_on_populated_tables), T(test_many_at_once),
+        T(test_journal_is_as_configured),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
