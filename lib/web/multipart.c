@@ -297,7 +297,7 @@ static const char *take_header(struct disposition *d, char *line)
 {
     char *colon = strchr(line, ':');
 
-    if (!colon || token_len(line) != (size_t)(colon - line))
+    if (!colon || colon == line || token_len(line) != (size_t)(colon - line))
         return "a part has a malformed header line";
     const char *value = skip_space(colon + 1);
     *colon = '\0';
