@@ -144,11 +144,14 @@ int rbe_program_main(int argc, char **argv, const struct rbe_program *program)
     bool cgi = !o.listen && rbe_fcgi_is_cgi();
     rbe_log_name_set(program->name);
     if (rbe_settings_load(o.config, &settings, &e) != RBE_OK) {
-        status = complain(program, &e);
+        status = rbe_code_info(e.code)->exit;
         if (cgi) {
+            /* The request is answered, and the line for the log comes with that. */
             e.code = RBE_FAULT;
             s.unusable = &e;
             (void)serve(&s, &o);
+        } else {
+            (void)complain(program, &e);
         }
     } else {
         rbe_log_level_set((enum rbe_log_level)settings.log.level);

@@ -143,7 +143,9 @@ static void log_fault(struct server *s, const struct rbe_route *route, const str
     struct rbe_jsonw w = rbe_log_begin(&out, RBE_LOG_ERROR, "request failed");
     rbe_jsonw_str(&w, "request", id);
     rbe_jsonw_str(&w, "method", method_name(&s->req));
-    rbe_jsonw_str(&w, "path", route && route->secret_path ? route->pattern : s->req.path);
+    /* Without a route nobody knows whether the path holds a key. */
+    if (route)
+        rbe_jsonw_str(&w, "path", route->secret_path ? route->pattern : s->req.path);
     rbe_jsonw_int(&w, "status", s->resp.status);
     rbe_jsonw_str(&w, "error", e->text);
     rbe_jsonw_str(&w, "code", rbe_code_info(e->code)->name);
