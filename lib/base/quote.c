@@ -40,34 +40,39 @@ static size_t escaped(const char *s, size_t len)
     return total;
 }
 
-struct rbe_quote rbe_quote(const char *s, size_t len)
+struct rbe_quote rbe_quote_within(const char *s, size_t len, size_t width)
 {
     static const char gap[] = "...";
-    enum { ROOM = RBE_QUOTE_TEXT - 3, HALF = (ROOM - (int)sizeof(gap)) / 2 };
+    size_t room = (width < RBE_QUOTE_TEXT ? width : RBE_QUOTE_TEXT - 1) - 2, half = (room - (sizeof(gap) - 1)) / 2;
     struct rbe_quote ret = {{'"'}};
     char piece[PIECE];
-    size_t to = 1, i = 0, total = escaped(s, len), left = total;
-    bool cut = total > ROOM;
+    size_t to = 1, i = 0, left = escaped(s, len);
+    bool cut = left > room;
 
     while (i < len) {
-        size_t n = escape(s + i, len - i, piece), width = strlen(piece);
+        size_t n = escape(s + i, len - i, piece), wide = strlen(piece);
 
         i += n;
-        left -= width;
-        if (cut && to - 1 + width > HALF) {
+        left -= wide;
+        if (cut && to - 1 + wide > half) {
             memcpy(ret.text + to, gap, sizeof(gap) - 1);
             to += sizeof(gap) - 1;
-            while (i < len && left > HALF) {
+            while (i < len && left > half) {
                 i += escape(s + i, len - i, piece);
                 left -= strlen(piece);
             }
             cut = false;
             continue;
         }
-        memcpy(ret.text + to, piece, width);
-        to += width;
+        memcpy(ret.text + to, piece, wide);
+        to += wide;
     }
     ret.text[to++] = '"';
     ret.text[to] = '\0';
     return ret;
+}
+
+struct rbe_quote rbe_quote(const char *s, size_t len)
+{
+    return rbe_quote_within(s, len, RBE_QUOTE_TEXT - 1);
 }

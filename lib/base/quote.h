@@ -14,5 +14,7 @@ struct rbe_quote {
 };
 /* "a b" with its quotation marks; by value, so that it can stand among the arguments of a message. */
 struct rbe_quote rbe_quote(const char *s, size_t len);
+/* The same in at most width bytes (16 to RBE_QUOTE_TEXT - 1), for messages that name several things. */
+struct rbe_quote rbe_quote_within(const char *s, size_t len, size_t width);
 
 #endif
