@@ -130,6 +130,9 @@ enum rbe_code rbe_db_script(struct rbe_db *db, const char *what, const char *sql
 
 enum rbe_code rbe_db_begin(struct rbe_db *db, struct rbe_err *e)
 {
+    /* SQLite would begin a transaction that only fails at its first write. */
+    if (sqlite3_db_readonly(db->handle, "main") == 1)
+        return rbe_fail(e, RBE_FAULT, "database %s: begin: opened for reading only", db->path);
     return rbe_db_script(db, "begin", "BEGIN IMMEDIATE", e);
 }
 
