@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "lib/patch/rules.h"
+
 static int by_path(const void *a, const void *b)
 {
     return strcmp(((const struct rbe_want *)a)->entry->path, ((const struct rbe_want *)b)->entry->path);
@@ -46,14 +48,10 @@ const struct rbe_entry *rbe_wanted_missing(const struct rbe_wanted *w)
 
 const char *rbe_wanted_path(struct rbe_arena *arena, const char *name)
 {
-    while (name[0] == '.' && name[1] == '/')
-        for (name++; *name == '/';)
-            name++;
     size_t len = strlen(name);
+    struct rbe_rules_span path = rbe_rules_path(name, len, len > 0 && name[len - 1] == '/');
 
-    while (len > 0 && name[len - 1] == '/')
-        len--;
-    return rbe_arena_strndup(arena, name, len);
+    return rbe_arena_strndup(arena, path.s, path.len);
 }
 
 enum rbe_code rbe_wanted_fault(enum rbe_code code, const char *what, struct rbe_err *e)
