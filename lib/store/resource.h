@@ -16,7 +16,7 @@ struct rbe_resource {
     enum rbe_resource_order order;
     const char *always_include;  /* JSON array of globs; "[]" */
     int64_t last_number;         /* the highest version_number given out */
-    int64_t versions;            /* count, filled by rbe_resource_find and list */
+    int64_t versions;            /* count, withdrawn ones included */
     int64_t created_at;
 };
 

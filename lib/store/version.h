@@ -22,7 +22,7 @@ struct rbe_version {
     size_t order_len;
     const char *release_note, *custom_data;
     int64_t created_at, withdrawn_at;
-    int64_t packages;            /* count of full packages, filled by rbe_version_list */
+    int64_t packages;            /* count of full packages not purged, filled by rbe_version_list */
 };
 
 /* Gives v the next number of its resource and puts it; sets id and number. Name taken: RBE_VERSION_EXISTS. */

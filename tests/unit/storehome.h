@@ -44,8 +44,8 @@ static inline void home_make(struct home *h)
 
 static inline void home_remove(struct home *h)
 {
-    static const char *const files[] = {"rbe.db", "rbe.db-wal", "rbe.db-shm", "rbe.db-journal", "usage.db", "usage.db-wal",
-                                        "usage.db-shm", "usage.db-journal"};
+    static const char *const files[] = {"rbe.db", "rbe.db-wal", "rbe.db-shm", "rbe.db-journal", "usage.db",
+                                        "usage.db-wal", "usage.db-shm", "usage.db-journal"};
     char path[512];
 
     rbe_store_close(h->store);
@@ -99,7 +99,9 @@ static inline void home_commit(struct home *h)
 static inline void home_sql(struct home *h, const char *file, const char *sql)
 {
     rbe_autofree char *path = rbe_strfmt("%s/%s", h->dir, file);
-    struct rbe_db_options o = {.path = path, .mode = RBE_DB_CREATE, .cache_kib = 100, .busy_ms = 5000, .loose_keys = true};
+    struct rbe_db_options o = {
+        .path = path, .mode = RBE_DB_CREATE, .cache_kib = 100, .busy_ms = 5000, .loose_keys = true,
+    };
     rbe_autoptr(db) struct rbe_db *db = NULL;
 
     must(h, rbe_db_open(&o, &db, &h->err));

@@ -95,8 +95,8 @@ static void test_values(void **state)
     assert_int_equal(rbe_db_changes(db), 1);
     assert_int_equal(rbe_db_last_id(db), 1);
     rbe_db_reset(put);
-    must(h, rbe_db_start(put, RBE_DB_VALUES(rbe_db_int(INT64_MAX), rbe_db_text(NULL), rbe_db_blob(NULL, 0), rbe_db_ref(0)),
-                         &h->err));
+    must(h, rbe_db_start(put, RBE_DB_VALUES(rbe_db_int(INT64_MAX), rbe_db_text(NULL), rbe_db_blob(NULL, 0),
+                                            rbe_db_ref(0)), &h->err));
     must(h, rbe_db_step(put, &row, &h->err));
     rbe_db_reset(put);
 
@@ -134,7 +134,8 @@ static void test_refusals(void **state)
     struct rbe_db_stmt *st = NULL;
     bool row;
 
-    must(h, rbe_db_script(db, "make", "CREATE TABLE t (i INTEGER PRIMARY KEY, p INTEGER REFERENCES t (i)) STRICT", &h->err));
+    must(h, rbe_db_script(db, "make", "CREATE TABLE t (i INTEGER PRIMARY KEY, p INTEGER REFERENCES t (i)) STRICT",
+                          &h->err));
     expect(h, RBE_FAULT, rbe_db_prepare(db, "wrong words", "SELEKT 1", &st, &h->err));
     assert_non_null(strstr(h->err.text, "wrong words"));
     expect(h, RBE_FAULT, rbe_db_prepare(db, "two", "SELECT 1; SELECT 2", &st, &h->err));
@@ -275,13 +276,15 @@ static void test_check(void **state)
     rbe_autoptr(db) struct rbe_db *db = opened(h, RBE_DB_CREATE, 10);
     static const char zeros[64];
 
-    must(h, rbe_db_script(db, "make", "CREATE TABLE a (i INTEGER PRIMARY KEY, b INTEGER REFERENCES a (i)) STRICT", &h->err));
+    must(h, rbe_db_script(db, "make", "CREATE TABLE a (i INTEGER PRIMARY KEY, b INTEGER REFERENCES a (i)) STRICT",
+                          &h->err));
     must(h, rbe_db_check(db, &h->err));
     home_sql(h, "rbe.db", "INSERT INTO a VALUES (3, 9)");
     expect(h, RBE_FAULT, rbe_db_check_keys(db, &h->err));
     assert_non_null(strstr(h->err.text, "row 3 of table a names a missing row of a"));
     expect(h, RBE_FAULT, rbe_db_check(db, &h->err));
-    home_sql(h, "rbe.db", "DELETE FROM a; WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) "
+    home_sql(h, "rbe.db", "DELETE FROM a; "
+                          "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) "
                           "INSERT INTO a SELECT i, NULL FROM n");
     must(h, rbe_db_check(db, &h->err));
     rbe_db_close(rbe_steal(db));

@@ -26,8 +26,8 @@ static bool peer_dead(const struct rbe_job_worker *w)
 
 static int64_t put(struct home *h, const char *subject, int64_t weight, int64_t run_at)
 {
-    struct rbe_job j = {.kind = RBE_JOB_PATCH, .subject = subject, .target = 1, .source = 2, .format = 1, .weight = weight,
-                        .created_at = 1, .run_at = run_at};
+    struct rbe_job j = {.kind = RBE_JOB_PATCH, .subject = subject, .target = 1, .source = 2, .format = 1,
+                        .weight = weight, .created_at = 1, .run_at = run_at};
     bool new;
 
     must(h, rbe_job_put(h->store, &j, &new, &h->err));
@@ -36,7 +36,8 @@ static int64_t put(struct home *h, const char *subject, int64_t weight, int64_t 
     return j.id;
 }
 
-static bool lease_as(struct home *h, const struct rbe_job_worker *w, int64_t now, struct rbe_job *ret, int64_t *ret_busy)
+static bool lease_as(struct home *h, const struct rbe_job_worker *w, int64_t now, struct rbe_job *ret,
+                     int64_t *ret_busy)
 {
     bool found;
 
@@ -289,16 +290,16 @@ static void test_worker_of_another_host(void **state)
 {
     struct home *h = *state;
     struct rbe_job j, lost;
-    int64_t busy;
+    int64_t busy, late = 100 + RBE_JOB_LEASE_SECONDS;
     bool found;
 
     put(h, "a", 0, 0);
     assert_true(lease_as(h, &far, 100, &lost, NULL));
     /* peer_dead would fail the test if it were asked about that host */
-    must(h, rbe_job_lease(h->store, &me, 100 + RBE_JOB_LEASE_SECONDS - 1, peer_dead, &h->arena, &j, &found, &busy, &h->err));
+    must(h, rbe_job_lease(h->store, &me, late - 1, peer_dead, &h->arena, &j, &found, &busy, &h->err));
     assert_false(found);
     assert_int_equal(busy, 1);
-    must(h, rbe_job_lease(h->store, &me, 100 + RBE_JOB_LEASE_SECONDS, peer_dead, &h->arena, &j, &found, &busy, &h->err));
+    must(h, rbe_job_lease(h->store, &me, late, peer_dead, &h->arena, &j, &found, &busy, &h->err));
     assert_true(found);
     assert_int_equal(busy, 0);
 }

@@ -94,7 +94,8 @@ static void read_name(struct rbe_db_stmt *st, struct rbe_arena *arena, void *ret
 static void test_results(void **state)
 {
     struct home *h = *state;
-    struct rbe_db_values all = RBE_DB_VALUES(rbe_db_text(""), rbe_db_text("")), one = RBE_DB_VALUES(rbe_db_text("app-07"));
+    struct rbe_db_values all = RBE_DB_VALUES(rbe_db_text(""), rbe_db_text(""));
+    struct rbe_db_values one = RBE_DB_VALUES(rbe_db_text("app-07"));
     struct rbe_db_values page = RBE_DB_VALUES(rbe_db_text(""), rbe_db_text(""), rbe_db_int(0), rbe_db_int(100));
     const char *name = NULL;
     int64_t number = -1, id = -1;
@@ -102,7 +103,8 @@ static void test_results(void **state)
     void *rows;
     size_t n;
 
-    must(h, rbe_sql_list(h->store, RBE_SQL_RESOURCE_LIST, page, read_name, sizeof(name), &h->arena, &rows, &n, &h->err));
+    must(h, rbe_sql_list(h->store, RBE_SQL_RESOURCE_LIST, page, read_name, sizeof(name), &h->arena, &rows, &n,
+                         &h->err));
     assert_int_equal(n, 0);
     home_begin(h);
     for (int i = 0; i < 20; i++) {
@@ -118,7 +120,8 @@ static void test_results(void **state)
         assert_int_equal(id, i + 1);
     }
     home_commit(h);
-    must(h, rbe_sql_list(h->store, RBE_SQL_RESOURCE_LIST, page, read_name, sizeof(name), &h->arena, &rows, &n, &h->err));
+    must(h, rbe_sql_list(h->store, RBE_SQL_RESOURCE_LIST, page, read_name, sizeof(name), &h->arena, &rows, &n,
+                         &h->err));
     assert_int_equal(n, 20);
     assert_string_equal(((const char **)rows)[0], "app-00");
     assert_string_equal(((const char **)rows)[19], "app-19");
