@@ -112,12 +112,20 @@ int rbe_fcgi_accept(struct rbe_fcgi *f)
     return 0;
 }
 
-void rbe_fcgi_finish(struct rbe_fcgi *f)
+/* libfcgi waits up to two seconds for the web server to close first, because a connection that is closed with bytes
+ * unread may take the answer down with it. Where all was read there is no such danger, and no reason to hold the
+ * worker: a detached request is closed at once. */
+void rbe_fcgi_finish(struct rbe_fcgi *f, bool body_taken)
 {
+    char c;
+
     if (f->cgi)
         return;
+    if (body_taken && FCGX_GetStr(&c, 1, f->fcgi.in) == 0 && !FCGX_GetError(f->fcgi.in))
+        (void)FCGX_Detach(&f->fcgi);
     FCGX_Finish_r(&f->fcgi);
     FCGX_Free(&f->fcgi, 1);
+    (void)FCGX_Attach(&f->fcgi);
     f->env = NULL;
 }
 

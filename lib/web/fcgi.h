@@ -30,8 +30,8 @@ bool rbe_fcgi_stopping(void);
 
 /* Waits for a request: 1; 0 when there will be none (stopped, or CGI has had its one); -1 with errno on failure. */
 int rbe_fcgi_accept(struct rbe_fcgi *f);
-/* The answer is complete: sends what is buffered. */
-void rbe_fcgi_finish(struct rbe_fcgi *f);
+/* The answer is complete: sends what is buffered. body_taken: nothing of the body is left unread. */
+void rbe_fcgi_finish(struct rbe_fcgi *f, bool body_taken);
 
 /* A variable of the request, NULL when absent. */
 const char *rbe_fcgi_env(const struct rbe_fcgi *f, const char *name);

@@ -199,7 +199,7 @@ static void answer(struct server *s, const struct rbe_err *unopened)
     /* The head is out already: all that can be done is to end the body early and say so in the log. */
     if (rbe_resp_send(&s->resp, &e) != RBE_OK)
         log_fault(s, route, &e, "");
-    rbe_fcgi_finish(s->io);
+    rbe_fcgi_finish(s->io, s->req.taken >= s->req.length);
     account(s, route, rbe_clock_mono() - began);
     rbe_resp_clear(&s->resp);
 }

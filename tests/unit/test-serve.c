@@ -1,0 +1,616 @@
+/* The request loop in processes of its own, spoken to as a web server does: FastCGI on a socket, and CGI. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "lib/base/metrics.h"
+#include "lib/base/str.h"
+#include "lib/web/listen.h"
+#include "lib/web/serve.h"
+
+static char dir[64], sock[96];
+
+/* ---- a program ---- */
+
+static void nap(long ms)
+{
+    const struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+    (void)nanosleep(&t, NULL);
+}
+
+static enum rbe_code handle_pid(void *ctx, struct rbe_req *r, struct rbe_resp *p, struct rbe_err *e)
+{
+    (void)ctx;
+    (void)r;
+    (void)e;
+    rbe_jsonw_int(rbe_resp_json(p, 0, "success"), NULL, getpid());
+    return RBE_OK;
+}
+
+/* Tells that it is at work by a file, then takes its time. */
+static enum rbe_code handle_slow(void *ctx, struct rbe_req *r, struct rbe_resp *p, struct rbe_err *e)
+{
+    rbe_autofree char *path = rbe_strfmt("%s/busy", dir);
+    int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return rbe_fail_errno(e, "cannot make %s", path);
+    (void)close(fd);
+    /* A signal may cut the nap short: only the answer matters. */
+    nap(300);
+    return handle_pid(ctx, r, p, e);
+}
+
+static enum rbe_code handle_echo(void *ctx, struct rbe_req *r, struct rbe_resp *p, struct rbe_err *e)
+{
+    const char *body;
+    size_t n;
+
+    (void)ctx;
+    RBE_TRY(rbe_req_body(r, 1000, &body, &n, e));
+    rbe_jsonw_strn(rbe_resp_json(p, 0, rbe_req_segment(r, 0)), NULL, body, n);
+    return RBE_OK;
+}
+
+static enum rbe_code handle_fault(void *ctx, struct rbe_req *r, struct rbe_resp *p, struct rbe_err *e)
+{
+    (void)ctx;
+    (void)r;
+    rbe_jsonw_int(rbe_resp_json(p, 0, "half"), NULL, 1);
+    return rbe_fail(e, RBE_FAULT, "cannot read /srv/secret");
+}
+
+static enum rbe_code handle_die(void *ctx, struct rbe_req *r, struct rbe_resp *p, struct rbe_err *e)
+{
+    (void)ctx;
+    (void)r;
+    (void)p;
+    (void)e;
+    (void)signal(SIGKILL, SIG_DFL);
+    (void)raise(SIGKILL);
+    return RBE_OK;
+}
+
+static enum rbe_code open_ctx(void *arg, void **ret_ctx, struct rbe_share **ret_share, struct rbe_err *e)
+{
+    (void)arg;
+    (void)ret_ctx;
+    return rbe_share_open(dir, ret_share, e);
+}
+
+static enum rbe_code open_never(void *arg, void **ret_ctx, struct rbe_share **ret_share, struct rbe_err *e)
+{
+    (void)arg;
+    (void)ret_ctx;
+    (void)ret_share;
+    return rbe_fail(e, RBE_REFUSED, "schema 9 is newer than /srv/secret knows");
+}
+
+static const struct rbe_route routes[] = {
+    {.methods = RBE_GET, .pattern = "/pid", .handle = handle_pid},
+    {.methods = RBE_GET, .pattern = "/slow", .handle = handle_slow},
+    {.methods = RBE_POST, .pattern = "/echo/{}", .handle = handle_echo},
+    {.methods = RBE_PUT, .pattern = "/echo/{}", .handle = handle_echo},
+    {.methods = RBE_GET, .pattern = "/fault", .handle = handle_fault},
+    {.methods = RBE_GET, .pattern = "/die", .handle = handle_die},
+};
+
+static struct rbe_serve_options options(void)
+{
+    return (struct rbe_serve_options){
+        .name = "test",
+        .routes = routes,
+        .n_routes = RBE_COUNT(routes),
+        .listen = sock,
+        .workers = 1,
+        .open = open_ctx,
+    };
+}
+
+/* Serves in a child whose log goes nowhere. */
+static pid_t start(const struct rbe_serve_options *o)
+{
+    (void)fflush(NULL);
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid > 0)
+        return pid;
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    (void)dup2(null, STDERR_FILENO);
+    exit(rbe_serve(o));
+}
+
+static int stop(pid_t pid)
+{
+    int status = -1;
+
+    assert_int_equal(kill(pid, SIGTERM), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+/* ---- a web server's side of FastCGI ---- */
+
+static int dial(void)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+
+    (void)snprintf(at.sun_path, sizeof(at.sun_path), "%s", sock);
+    for (int i = 0; i < 500; i++) {
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        if (connect(fd, (const struct sockaddr *)&at, sizeof(at)) == 0)
+            return fd;
+        (void)close(fd);
+        nap(10);
+    }
+    fail_msg("nobody listens on %s: %s", sock, strerror(errno));
+    return -1;
+}
+
+static void put_record(struct rbe_str *to, int type, const void *p, size_t n)
+{
+    const unsigned char head[8] = {1, (unsigned char)type, 0, 1, (unsigned char)(n >> 8), (unsigned char)n, 0, 0};
+
+    rbe_str_put(to, head, sizeof(head));
+    rbe_str_put(to, p, n);
+}
+
+static void put_var(struct rbe_str *to, const char *name, const char *value)
+{
+    assert_true(strlen(name) < 128 && strlen(value) < 128);
+    rbe_str_putc(to, (char)strlen(name));
+    rbe_str_putc(to, (char)strlen(value));
+    rbe_str_puts(to, name);
+    rbe_str_puts(to, value);
+}
+
+enum { BEGIN = 1, END = 3, PARAMS = 4, IN = 5, OUT = 6, KEEP = 1 };
+
+/* keep: asks to keep the connection. */
+static void put_request(struct rbe_str *to, const char *method, const char *path, const char *body, int keep)
+{
+    const unsigned char begin[8] = {0, 1, (unsigned char)keep};
+    rbe_auto(str) struct rbe_str vars = {0};
+    char length[24];
+
+    (void)snprintf(length, sizeof(length), "%zu", strlen(body));
+    put_var(&vars, "REQUEST_METHOD", method);
+    put_var(&vars, "SCRIPT_NAME", path);
+    put_var(&vars, "HTTP_HOST", "localhost");
+    put_var(&vars, "CONTENT_LENGTH", length);
+    put_record(to, BEGIN, begin, sizeof(begin));
+    put_record(to, PARAMS, vars.s, vars.len);
+    put_record(to, PARAMS, "", 0);
+    if (body[0])
+        put_record(to, IN, body, strlen(body));
+    put_record(to, IN, "", 0);
+}
+
+static void send_request(int fd, const char *method, const char *path, const char *body, int keep)
+{
+    rbe_auto(str) struct rbe_str all = {0};
+
+    put_request(&all, method, path, body, keep);
+    assert_int_equal(send(fd, all.s, all.len, MSG_NOSIGNAL), all.len);
+}
+
+static bool take(int fd, void *p, size_t n)
+{
+    char *to = p;
+
+    while (n > 0) {
+        ssize_t got = read(fd, to, n);
+
+        if (got <= 0)
+            return false;
+        to += got;
+        n -= (size_t)got;
+    }
+    return true;
+}
+
+/* What came on standard output until the end of the request; false when the connection ended before. */
+static bool take_answer(int fd, struct rbe_str *out)
+{
+    unsigned char head[8];
+    char rest[65536 + 256];
+
+    rbe_str_reset(out);
+    while (take(fd, head, sizeof(head))) {
+        size_t n = (size_t)head[4] << 8 | head[5];
+
+        if (!take(fd, rest, n + head[6]))
+            return false;
+        if (head[1] == OUT)
+            rbe_str_put(out, rest, n);
+        if (head[1] == END)
+            return true;
+    }
+    return false;
+}
+
+static bool ask(const char *method, const char *path, const char *body, struct rbe_str *out)
+{
+    rbe_autoclose int fd = dial();
+
+    send_request(fd, method, path, body, 0);
+    return take_answer(fd, out);
+}
+
+static int asked_pid(void)
+{
+    rbe_auto(str) struct rbe_str out = {0};
+    int pid = 0;
+
+    assert_true(ask("GET", "/pid", "", &out));
+    const char *data = strstr(out.s, "\"data\":");
+    assert_non_null(data);
+    assert_int_equal(sscanf(data, "\"data\":%d", &pid), 1);
+    return pid;
+}
+
+static void expect_answer(const char *method, const char *path, const char *body, const char *head, const char *tail)
+{
+    rbe_auto(str) struct rbe_str out = {0};
+
+    assert_true(ask(method, path, body, &out));
+    if (!strstr(out.s, head) || !strstr(out.s, tail))
+        fail_msg("%s %s: %s", method, path, out.s);
+}
+
+/* ---- tests ---- */
+
+static void requests_are_answered(void **state)
+{
+    const struct rbe_serve_options o = options();
+    rbe_auto(str) struct rbe_str out = {0};
+    pid_t pid = start(&o);
+
+    (void)state;
+    assert_int_equal(asked_pid(), pid);
+    expect_answer("POST", "/echo/one", "the body", "Status: 200 OK", "\"msg\":\"one\",\"data\":\"the body\"}");
+    expect_answer("PUT", "/echo/two", "", "Status: 200 OK", "\"msg\":\"two\",\"data\":\"\"}");
+    expect_answer("POST", "/nowhere", "", "Status: 404 Not Found",
+                  "{\"code\":1,\"msg\":\"no such path\",\"data\":null}");
+    expect_answer("GET", "/echo/", "", "Status: 404 Not Found", "null}");
+    expect_answer("GET", "/echo/x", "", "Status: 405 Method Not Allowed", "\r\nAllow: POST, PUT\r\n");
+    expect_answer("POST", "/pid", "", "Status: 405 Method Not Allowed", "\r\nAllow: GET, HEAD\r\n");
+    expect_answer("OPTIONS", "/pid", "", "Status: 405 Method Not Allowed", "\r\nAllow: GET, HEAD\r\n");
+    expect_answer("FETCH", "/pid", "", "Status: 405 Method Not Allowed", "\r\nAllow: GET, HEAD\r\n");
+    expect_answer("GET", "/fault", "", "Status: 500 Internal Server Error", "\"internal error\",\"data\":null}");
+    assert_true(ask("GET", "/fault", "", &out));
+    assert_null(strstr(out.s, "secret"));
+    assert_non_null(strstr(out.s, "X-Request-Id: "));
+    assert_true(ask("HEAD", "/pid", "", &out));
+    assert_non_null(strstr(out.s, "Content-Length: "));
+    assert_string_equal(out.s + out.len - 4, "\r\n\r\n");
+    assert_int_equal(asked_pid(), pid);
+    assert_int_equal(stop(pid), 0);
+}
+
+static void a_connection_is_not_kept(void **state)
+{
+    const struct rbe_serve_options o = options();
+    rbe_auto(str) struct rbe_str out = {0};
+    pid_t pid = start(&o);
+    rbe_autoclose int fd = dial();
+    char c;
+
+    (void)state;
+    send_request(fd, "GET", "/pid", "", KEEP);
+    assert_true(take_answer(fd, &out));
+    assert_int_equal(read(fd, &c, 1), 0);
+    assert_int_equal(asked_pid(), pid);
+    assert_int_equal(stop(pid), 0);
+}
+
+static void requests_are_counted(void **state)
+{
+    const struct rbe_serve_options o = options();
+    rbe_autoptr(share) struct rbe_share *share = NULL;
+    rbe_auto(str) struct rbe_str out = {0};
+    struct rbe_err e = {0};
+
+    (void)state;
+    assert_int_equal(rbe_share_open(dir, &share, &e), RBE_OK);
+    memset(share, 0, sizeof(*share));
+    pid_t pid = start(&o);
+    for (int i = 0; i < 3; i++)
+        (void)asked_pid();
+    expect_answer("POST", "/pid", "", "Status: 405", "");
+    expect_answer("POST", "/none", "", "Status: 404", "");
+    assert_int_equal(stop(pid), 0);
+    rbe_metrics_format(share, &out);
+    assert_non_null(strstr(out.s, "\nrbe_http_requests_total{program=\"test\",route=\"/pid\",code=\"200\"} 3\n"));
+    assert_non_null(strstr(out.s, "\nrbe_http_requests_total{program=\"test\",route=\"/pid\",code=\"405\"} 1\n"));
+    assert_non_null(strstr(out.s, "\nrbe_http_requests_total{program=\"test\",route=\"none\",code=\"404\"} 1\n"));
+    assert_non_null(strstr(out.s, "_count{program=\"test\",route=\"/pid\"} 4\n"));
+    assert_non_null(strstr(out.s, "\nrbe_worker_starts_total{program=\"test\"} 1\n"));
+}
+
+static void wait_until_busy(void)
+{
+    rbe_autofree char *path = rbe_strfmt("%s/busy", dir);
+
+    for (int i = 0; i < 500 && access(path, F_OK) != 0; i++)
+        nap(10);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void what_is_in_flight_is_finished(void **state)
+{
+    (void)state;
+    for (int64_t workers = 1; workers <= 2; workers++) {
+        struct rbe_serve_options o = options();
+        rbe_auto(str) struct rbe_str out = {0};
+        rbe_autoclose int fd = -1;
+
+        o.workers = workers;
+        pid_t pid = start(&o);
+        fd = dial();
+        send_request(fd, "GET", "/slow", "", 0);
+        wait_until_busy();
+        assert_int_equal(stop(pid), 0);
+        assert_true(take_answer(fd, &out));
+        assert_non_null(strstr(out.s, "Status: 200 OK"));
+    }
+}
+
+static void a_body_on_its_way_is_waited_for(void **state)
+{
+    const struct rbe_serve_options o = options();
+    rbe_auto(str) struct rbe_str all = {0}, out = {0};
+    pid_t pid = start(&o);
+    rbe_autoclose int fd = dial();
+    int status = -1;
+
+    (void)state;
+    put_request(&all, "POST", "/echo/x", "slowly", 0);
+    assert_int_equal(send(fd, all.s, all.len - 12, 0), all.len - 12);
+    nap(100);
+    assert_int_equal(kill(pid, SIGTERM), 0);
+    nap(100);
+    assert_int_equal(send(fd, all.s + all.len - 12, 12, MSG_NOSIGNAL), 12);
+    assert_true(take_answer(fd, &out));
+    assert_non_null(strstr(out.s, "\"data\":\"slowly\"}"));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+static void dead_workers_are_forked_anew(void **state)
+{
+    struct rbe_serve_options o = options();
+    rbe_auto(str) struct rbe_str out = {0};
+
+    (void)state;
+    o.workers = 2;
+    pid_t pid = start(&o);
+    for (int i = 0; i < 4; i++) {
+        assert_false(ask("GET", "/die", "", &out));
+        assert_int_not_equal(asked_pid(), pid);
+    }
+    assert_int_equal(stop(pid), 0);
+}
+
+static void workers_retire(void **state)
+{
+    struct rbe_serve_options o = options();
+    int pids[4], changes = 0;
+
+    (void)state;
+    o.max_requests = 2;
+    pid_t pid = start(&o);
+    for (int i = 0; i < 4; i++) {
+        pids[i] = asked_pid();
+        changes += i > 0 && pids[i] != pids[i - 1];
+    }
+    assert_int_equal(changes, 1);
+    assert_int_equal(pids[0], pids[1]);
+    assert_int_equal(stop(pid), 0);
+}
+
+static void workers_end_with_their_parent(void **state)
+{
+    struct rbe_serve_options o = options();
+    int status;
+
+    (void)state;
+    o.workers = 2;
+    pid_t pid = start(&o);
+    int worker = asked_pid();
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    for (int i = 0; i < 500 && kill(worker, 0) == 0; i++) {
+        rbe_autofree char *path = rbe_strfmt("/proc/%d/stat", worker);
+        rbe_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+        char stat[256] = "";
+
+        /* Nobody may be there to bury it. */
+        if (fd < 0 || read(fd, stat, sizeof(stat) - 1) <= 0 || strstr(stat, ") Z "))
+            return;
+        nap(10);
+    }
+    assert_int_equal(kill(worker, 0), -1);
+}
+
+static void a_worker_that_cannot_open_is_tried_again(void **state)
+{
+    struct rbe_serve_options o = options();
+    int status;
+
+    (void)state;
+    o.workers = 2;
+    o.open = open_never;
+    pid_t pid = start(&o);
+    nap(300);
+    assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+    assert_int_equal(stop(pid), 0);
+
+    o.workers = 1;
+    pid = start(&o);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+}
+
+static void idle_processes_stop_at_once(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 40; i++) {
+        struct rbe_serve_options o = options();
+
+        o.workers = i % 4 == 3 ? 2 : 1;
+        pid_t pid = start(&o);
+        /* At every moment from before the first wait to long after it. Very early the signal has its usual effect. */
+        if (i > 0)
+            (void)close(dial());
+        nap(i % 5);
+        int status = stop(pid);
+        assert_true(status == 0 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM));
+    }
+}
+
+static void listening(void **state)
+{
+    struct rbe_err e = {0};
+    struct stat st;
+    int fd = -1, other = -1;
+
+    (void)state;
+    assert_int_equal(rbe_listen_open(sock, &fd, &e), RBE_OK);
+    assert_int_equal(stat(sock, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0660);
+    assert_int_equal(rbe_listen_open(sock, &other, &e), RBE_REFUSED);
+    assert_non_null(strstr(e.text, sock));
+    (void)close(fd);
+    /* Left over by a dead server. */
+    assert_int_equal(rbe_listen_open(sock, &fd, &e), RBE_OK);
+    (void)close(fd);
+
+    rbe_autofree char *file = rbe_strfmt("%s/shared.1", dir);
+    assert_int_equal(rbe_listen_open(file, &fd, &e), RBE_REFUSED);
+    assert_int_equal(access(file, F_OK), 0);
+    assert_int_equal(rbe_listen_open("127.0.0.1:0", &fd, &e), RBE_OK);
+    (void)close(fd);
+    assert_int_equal(rbe_listen_open("[127.0.0.1]:0", &fd, &e), RBE_OK);
+    (void)close(fd);
+    assert_int_equal(rbe_listen_open("relative.sock", &fd, &e), RBE_USAGE);
+    assert_int_equal(rbe_listen_open("127.0.0.1:", &fd, &e), RBE_USAGE);
+    assert_int_equal(rbe_listen_open("", &fd, &e), RBE_USAGE);
+    assert_int_equal(rbe_listen_open("127.0.0.1:notaport", &fd, &e), RBE_USAGE);
+    assert_int_equal(rbe_listen_open("192.0.2.1:80", &fd, &e), RBE_FAULT);
+
+    char longer[200];
+    memset(longer, 'x', sizeof(longer));
+    longer[0] = '/';
+    longer[sizeof(longer) - 1] = '\0';
+    assert_int_equal(rbe_listen_open(longer, &fd, &e), RBE_USAGE);
+}
+
+/* One request as CGI in a child; what it wrote. */
+static void serve_cgi(const struct rbe_serve_options *o, const char *method, const char *path, struct rbe_str *out)
+{
+    int fd = memfd_create("out", MFD_CLOEXEC), status;
+
+    (void)fflush(NULL);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+        (void)dup2(null, STDIN_FILENO);
+        (void)dup2(null, STDERR_FILENO);
+        (void)dup2(fd, STDOUT_FILENO);
+        (void)setenv("REQUEST_METHOD", method, 1);
+        (void)setenv("PATH_INFO", path, 1);
+        (void)setenv("SCRIPT_NAME", "/cgi-bin/test.fcgi", 1);
+        exit(rbe_serve(o));
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    off_t n = lseek(fd, 0, SEEK_END);
+    rbe_str_reset(out);
+    assert_int_equal(pread(fd, rbe_str_reserve(out, (size_t)n), (size_t)n, 0), n);
+    out->len = (size_t)n;
+    out->s[n] = '\0';
+    (void)close(fd);
+}
+
+static void plain_cgi(void **state)
+{
+    struct rbe_serve_options o = options();
+    rbe_auto(str) struct rbe_str out = {0};
+
+    (void)state;
+    o.listen = NULL;
+    serve_cgi(&o, "GET", "/pid", &out);
+    assert_int_equal(strncmp(out.s, "Status: 200 OK\r\n", 16), 0);
+    assert_non_null(strstr(out.s, "\"msg\":\"success\""));
+    serve_cgi(&o, "GET", "/nowhere", &out);
+    assert_int_equal(strncmp(out.s, "Status: 404 ", 12), 0);
+    o.open = open_never;
+    serve_cgi(&o, "GET", "/pid", &out);
+    assert_int_equal(strncmp(out.s, "Status: 503 ", 12), 0);
+    assert_non_null(strstr(out.s, "{\"code\":-1,\"msg\":\"temporarily unavailable\",\"data\":null}"));
+    assert_null(strstr(out.s, "secret"));
+}
+
+static int make_dir(void **state)
+{
+    (void)state;
+    (void)snprintf(dir, sizeof(dir), "/tmp/rbe-test-serve-XXXXXX");
+    if (!mkdtemp(dir))
+        return -1;
+    (void)snprintf(sock, sizeof(sock), "%s/sock", dir);
+    return 0;
+}
+
+static int remove_dir(void **state)
+{
+    static const char *const names[] = {"sock", "shared.1", "busy"};
+
+    (void)state;
+    for (size_t i = 0; i < RBE_COUNT(names); i++) {
+        rbe_autofree char *path = rbe_strfmt("%s/%s", dir, names[i]);
+
+        (void)unlink(path);
+    }
+    return rmdir(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(requests_are_answered),
+        cmocka_unit_test(a_connection_is_not_kept),
+        cmocka_unit_test(requests_are_counted),
+        cmocka_unit_test(what_is_in_flight_is_finished),
+        cmocka_unit_test(a_body_on_its_way_is_waited_for),
+        cmocka_unit_test(dead_workers_are_forked_anew),
+        cmocka_unit_test(workers_retire),
+        cmocka_unit_test(workers_end_with_their_parent),
+        cmocka_unit_test(a_worker_that_cannot_open_is_tried_again),
+        cmocka_unit_test(idle_processes_stop_at_once),
+        cmocka_unit_test(listening),
+        cmocka_unit_test(plain_cgi),
+    };
+
+    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
