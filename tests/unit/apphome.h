@@ -28,7 +28,7 @@ struct apphome {
     do {                                                  \
         enum rbe_code got_ = (call);                      \
         if (got_ != (want))                               \
-            print_error("%s: %s\n", #call, (home)->err.text); \
+            print_error("%s: %s\n", #call, (home)->err.text);\
         assert_int_equal(got_, (want));                   \
     } while (0)
 #define must(home, call) expect(home, RBE_OK, call)

@@ -1,0 +1,633 @@
+/* lib/core/latest against a real store: what each client is told to install. */
+#include "tests/unit/apphome.h"
+
+#include "lib/core/access.h"
+#include "lib/core/demand.h"
+#include "lib/core/latest.h"
+#include "lib/core/vercmp.h"
+#include "lib/store/cdk.h"
+#include "lib/store/resource.h"
+#include "lib/store/version.h"
+
+enum { NOW = 1700000000 };
+
+#define ANY RBE_SYSTEM_ANY, RBE_ARCH_ANY
+#define WIN64 RBE_SYSTEM_WINDOWS, RBE_ARCH_AMD64
+#define LINUX64 RBE_SYSTEM_LINUX, RBE_ARCH_AMD64
+
+static int64_t resource_new(struct apphome *h, const struct rbe_resource *like)
+{
+    struct rbe_resource r = *like;
+
+    r.rid = r.rid ? r.rid : "my-app";
+    r.name = r.description = "";
+    r.always_include = "[]";
+    r.created_at = NOW;
+    must(h, rbe_store_begin(h->app->store, RBE_BASE_RELEASES, &h->err));
+    must(h, rbe_resource_put(h->app->store, &r, &h->err));
+    must(h, rbe_store_commit(h->app->store, RBE_BASE_RELEASES, &h->err));
+    return r.id;
+}
+
+static int64_t put_package(struct apphome *h, struct rbe_package *p)
+{
+    static unsigned serial;
+
+    p->file_type = "zip";
+    p->path = rbe_arena_strfmt(&h->arena, "p/%u/x.zip", ++serial);
+    p->created_at = NOW;
+    memset(p->sha256, (int)serial, sizeof(p->sha256));
+    must(h, rbe_package_put(h->app->store, p, &h->err));
+    return p->id;
+}
+
+/* Publishes a platform of a version, which is made when its name is new; returns the full package. */
+static int64_t publish(struct apphome *h, int64_t resource, const char *name, enum rbe_channel channel,
+                       enum rbe_system system, enum rbe_arch arch)
+{
+    struct rbe_store *s = h->app->store;
+    struct rbe_package p = {.system = (int)system, .arch = (int)arch, .size = 1000, .files = 3};
+    struct rbe_version v;
+    struct rbe_verkey key;
+    bool found;
+
+    memset(p.tree, 7, sizeof(p.tree));
+    must(h, rbe_store_begin(s, RBE_BASE_RELEASES, &h->err));
+    must(h, rbe_version_find(s, resource, name, &h->arena, &v, &found, &h->err));
+    if (!found) {
+        rbe_verkey_of(name, &key);
+        v = (struct rbe_version){.resource = resource, .name = name, .channel = (int)channel, .order_by = key.parser,
+                                 .order_key = key.bytes, .order_len = key.len, .release_note = "note",
+                                 .custom_data = "data", .created_at = NOW - 5};
+        must(h, rbe_version_put(s, &v, &h->err));
+    }
+    p.version = v.id;
+    (void)put_package(h, &p);
+    must(h, rbe_offer_refresh(s, resource, &h->err));
+    must(h, rbe_store_commit(s, RBE_BASE_RELEASES, &h->err));
+    return p.id;
+}
+
+static int64_t stable(struct apphome *h, int64_t resource, const char *name)
+{
+    return publish(h, resource, name, RBE_CHANNEL_STABLE, ANY);
+}
+
+static int64_t patch(struct apphome *h, int64_t target, int64_t source, int64_t size)
+{
+    struct rbe_package full, p;
+
+    must(h, rbe_store_begin(h->app->store, RBE_BASE_RELEASES, &h->err));
+    must(h, rbe_package_get(h->app->store, target, &h->arena, &full, &h->err));
+    p = (struct rbe_package){.version = full.version, .system = full.system, .arch = full.arch,
+                             .format = RBE_FORMAT_FILES, .target = target, .source = source, .size = size};
+    (void)put_package(h, &p);
+    must(h, rbe_store_commit(h->app->store, RBE_BASE_RELEASES, &h->err));
+    return p.id;
+}
+
+/* Changes rows as later verbs do, and refreshes the offers. */
+static void change(struct apphome *h, int64_t resource, const char *sql)
+{
+    apphome_sql(h, sql);
+    must(h, rbe_store_begin(h->app->store, RBE_BASE_RELEASES, &h->err));
+    must(h, rbe_offer_refresh(h->app->store, resource, &h->err));
+    must(h, rbe_store_commit(h->app->store, RBE_BASE_RELEASES, &h->err));
+}
+
+static struct rbe_question question(void)
+{
+    return (struct rbe_question){.rid = "my-app", .current = "", .cdk = "", .region = "", .now = NOW};
+}
+
+static struct rbe_latest ask(struct apphome *h, const struct rbe_question *q)
+{
+    struct rbe_latest a = {0};
+
+    must(h, rbe_latest_find(h->app, q, &h->arena, &a, &h->err));
+    return a;
+}
+
+static struct rbe_latest ask_from(struct apphome *h, const char *current)
+{
+    struct rbe_question q = question();
+
+    q.current = current;
+    return ask(h, &q);
+}
+
+static const char *name_for(struct apphome *h, enum rbe_channel channel, enum rbe_system system, enum rbe_arch arch)
+{
+    struct rbe_question q = question();
+    struct rbe_latest a = {0};
+
+    q.channel = channel;
+    q.system = system;
+    q.arch = arch;
+    if (rbe_latest_find(h->app, &q, &h->arena, &a, &h->err) == RBE_OK)
+        return a.version_name;
+    assert_int_equal(h->err.code, RBE_NOTFOUND);
+    assert_string_equal(h->err.text, "resource not found");
+    return "-";
+}
+
+static const char *name_of(struct apphome *h)
+{
+    return name_for(h, RBE_CHANNEL_STABLE, ANY);
+}
+
+static enum rbe_update update_from(struct apphome *h, const char *current)
+{
+    return ask_from(h, current).update;
+}
+
+static void assert_demand(struct apphome *h, int64_t source, int64_t target)
+{
+    struct rbe_demand d[4];
+    size_t n = rbe_demand_take(h->app->share, d, RBE_COUNT(d));
+
+    assert_int_equal(n, source ? 1 : 0);
+    if (source) {
+        assert_int_equal(d[0].source, source);
+        assert_int_equal(d[0].target, target);
+    }
+}
+
+static void test_record(void **state)
+{
+    struct apphome *h = *state;
+    struct rbe_question q = question();
+    int64_t r = resource_new(h, &(struct rbe_resource){0});
+    int64_t full = publish(h, r, "1.2.0", RBE_CHANNEL_BETA, WIN64);
+    struct rbe_package p;
+
+    q.channel = RBE_CHANNEL_ALPHA;
+    q.system = RBE_SYSTEM_WINDOWS;
+    q.arch = RBE_ARCH_AMD64;
+    q.region = "eu-1";
+    q.cdk = "ignored where access is public";
+    struct rbe_latest a = ask(h, &q);
+    must(h, rbe_package_get(h->app->store, full, &h->arena, &p, &h->err));
+    assert_string_equal(a.rid, "my-app");
+    assert_string_equal(a.version_name, "1.2.0");
+    assert_int_equal(a.version_number, 1);
+    assert_int_equal(a.channel, RBE_CHANNEL_BETA);
+    assert_int_equal(a.system, RBE_SYSTEM_WINDOWS);
+    assert_int_equal(a.arch, RBE_ARCH_AMD64);
+    assert_string_equal(rbe_update_name(a.update), "full");
+    assert_null(rbe_format_name(a.format));
+    assert_int_equal(a.file_size, 1000);
+    assert_memory_equal(a.sha256, p.sha256, sizeof(a.sha256));
+    assert_string_equal(a.release_note, "note");
+    assert_string_equal(a.custom_data, "data");
+    assert_int_equal(a.published_at, NOW - 5);
+    assert_int_equal(a.cdk_expires, 0);
+    assert_int_equal(a.verdict, RBE_OK);
+    assert_int_equal(a.grant.kind, RBE_GRANT_DOWNLOAD);
+    assert_int_equal(a.grant.package, full);
+    assert_int_equal(a.grant.expires, NOW + 600);
+    assert_int_equal(a.grant.cdk, 0);
+    assert_string_equal(a.grant.region, "eu-1");
+    /* a region that could not stand in a key is none */
+    q.region = "far too long to be the name of a region";
+    assert_string_equal(ask(h, &q).grant.region, "");
+    q.region = "EU";
+    assert_string_equal(ask(h, &q).grant.region, "");
+}
+
+static void test_nothing(void **state)
+{
+    struct apphome *h = *state;
+    struct rbe_question q = question();
+    struct rbe_latest a;
+
+    expect(h, RBE_NOTFOUND, rbe_latest_find(h->app, &q, &h->arena, &a, &h->err));
+    (void)resource_new(h, &(struct rbe_resource){0});
+    assert_string_equal(name_of(h), "-");
+    q.rid = "other";
+    expect(h, RBE_NOTFOUND, rbe_latest_find(h->app, &q, &h->arena, &a, &h->err));
+    assert_string_equal(h->err.text, "resource not found");
+}
+
+static void test_channels(void **state)
+{
+    struct apphome *h = *state;
+    int64_t r = resource_new(h, &(struct rbe_resource){0});
+
+    (void)publish(h, r, "1.2.0-alpha.1", RBE_CHANNEL_ALPHA, ANY);
+    assert_string_equal(name_for(h, RBE_CHANNEL_STABLE, ANY), "-");
+    assert_string_equal(name_for(h, RBE_CHANNEL_BETA, ANY), "-");
+    (void)publish(h, r, "1.1.0-beta.1", RBE_CHANNEL_BETA, ANY);
+    (void)publish(h, r, "1.0.0", RBE_CHANNEL_STABLE, ANY);
+    assert_string_equal(name_for(h, RBE_CHANNEL_STABLE, ANY), "1.0.0");
+    assert_string_equal(name_for(h, RBE_CHANNEL_BETA, ANY), "1.1.0-beta.1");
+    assert_string_equal(name_for(h, RBE_CHANNEL_ALPHA, ANY), "1.2.0-alpha.1");
+    /* the steadier channels are seen too */
+    (void)publish(h, r, "1.3.0", RBE_CHANNEL_STABLE, ANY);
+    assert_string_equal(name_for(h, RBE_CHANNEL_BETA, ANY), "1.3.0");
+    assert_string_equal(name_for(h, RBE_CHANNEL_ALPHA, ANY), "1.3.0");
+}
+
+static void test_platforms(void **state)
+{
+    struct apphome *h = *state;
+    int64_t r = resource_new(h, &(struct rbe_resource){0});
+    struct rbe_question q = question();
+
+    int64_t any = publish(h, r, "1.0.0", RBE_CHANNEL_STABLE, ANY);
+    int64_t win = publish(h, r, "1.0.0", RBE_CHANNEL_STABLE, RBE_SYSTEM_WINDOWS, RBE_ARCH_ANY);
+    int64_t win64 = publish(h, r, "1.0.0", RBE_CHANNEL_STABLE, WIN64);
+    q.system = RBE_SYSTEM_WINDOWS;
+    q.arch = RBE_ARCH_AMD64;
+    assert_int_equal(ask(h, &q).grant.package, win64);
+    q.arch = RBE_ARCH_386;
+    struct rbe_latest a = ask(h, &q);
+    assert_int_equal(a.grant.package, win);
+    assert_int_equal(a.system, RBE_SYSTEM_WINDOWS);
+    assert_int_equal(a.arch, RBE_ARCH_ANY);
+    q.arch = RBE_ARCH_ANY;
+    assert_int_equal(ask(h, &q).grant.package, win);
+    q.system = RBE_SYSTEM_LINUX;
+    q.arch = RBE_ARCH_AMD64;
+    assert_int_equal(ask(h, &q).grant.package, any);
+    q.system = RBE_SYSTEM_ANY;
+    assert_int_equal(ask(h, &q).grant.package, any);
+    /* the version comes before the platform: a newer one for all wins over an older one for this */
+    int64_t any2 = publish(h, r, "1.1.0", RBE_CHANNEL_STABLE, ANY);
+    q.system = RBE_SYSTEM_WINDOWS;
+    assert_int_equal(ask(h, &q).grant.package, any2);
+    /* and a newer one for others only plays no part */
+    (void)publish(h, r, "1.2.0", RBE_CHANNEL_STABLE, LINUX64);
+    assert_int_equal(ask(h, &q).grant.package, any2);
+    assert_string_equal(name_for(h, RBE_CHANNEL_STABLE, ANY), "1.1.0");
+    assert_string_equal(name_for(h, RBE_CHANNEL_STABLE, LINUX64), "1.2.0");
+    assert_string_equal(name_for(h, RBE_CHANNEL_STABLE, RBE_SYSTEM_LINUX, RBE_ARCH_ANY), "1.1.0");
+}
+
+/* An arch without a system is a place of its own. */
+static void test_arch_alone(void **state)
+{
+    struct apphome *h = *state;
+    int64_t r = resource_new(h, &(struct rbe_resource){0});
+
+    (void)publish(h, r, "1.0.0", RBE_CHANNEL_STABLE, RBE_SYSTEM_ANY, RBE_ARCH_ARM64);
+    assert_string_equal(name_for(h, RBE_CHANNEL_STABLE, ANY), "-");
+    assert_string_equal(name_for(h, RBE_CHANNEL_STABLE, RBE_SYSTEM_ANY, RBE_ARCH_ARM64), "1.0.0");
+    assert_string_equal(name_for(h, RBE_CHANNEL_STABLE, RBE_SYSTEM_LINUX, RBE_ARCH_ARM64), "-");
+}
+
+static void test_order(void **state)
+{
+    struct apphome *h = *state;
+    int64_t r = resource_new(h, &(struct rbe_resource){0});
+
+    (void)stable(h, r, "1.9.0");
+    (void)stable(h, r, "1.10.0");
+    (void)stable(h, r, "1.10.0-rc.1");
+    (void)stable(h, r, "v1.2.0");
+    assert_string_equal(name_of(h), "1.10.0");
+    /* equal but for build metadata: the later one */
+    (void)stable(h, r, "1.10.0+b");
+    assert_string_equal(name_of(h), "1.10.0+b");
+    (void)stable(h, r, "1.10.0+a");
+    assert_string_equal(name_of(h), "1.10.0+a");
+}
+
+/* Winners of the parsers, and the last that no parser takes, meet by number. */
+static void test_parsers_meet(void **state)
+{
+    struct apphome *h = *state;
+    int64_t r = resource_new(h, &(struct rbe_resource){0});
+
+    (void)stable(h, r, "2.0.0");
+    (void)stable(h, r, "2024-06-01");
+    assert_string_equal(name_of(h), "2024-06-01");
+    (void)stable(h, r, "1.0.0");
+    assert_string_equal(name_of(h), "2024-06-01");
+    (void)stable(h, r, "nightly");
+    assert_string_equal(name_of(h), "nightly");
+    (void)stable(h, r, "2024-05-01");
+    assert_string_equal(name_of(h), "nightly");
+    (void)stable(h, r, "another");
+    assert_string_equal(name_of(h), "another");
+    (void)stable(h, r, "2.0.1");
+    assert_string_equal(name_of(h), "2.0.1");
+}
+
+static void test_published_order(void **state)
+{
+    struct apphome *h = *state;
+    int64_t r = resource_new(h, &(struct rbe_resource){.order = RBE_ORDER_PUBLISHED});
+
+    (void)stable(h, r, "2.0.0");
+    (void)stable(h, r, "3.0.0");
+    (void)stable(h, r, "1.0.0");
+    assert_string_equal(name_of(h), "1.0.0");
+    assert_int_equal(update_from(h, "1.0.0"), RBE_UPDATE_NONE);
+    assert_int_equal(update_from(h, "3.0.0"), RBE_UPDATE_FULL);
+    /* nothing is known of these but that they are not the latest */
+    assert_int_equal(update_from(h, "9.0.0"), RBE_UPDATE_FULL);
+    assert_int_equal(update_from(h, "v1.0.0"), RBE_UPDATE_FULL);
+    /* published later, but on a channel this client does not see */
+    (void)publish(h, r, "nightly", RBE_CHANNEL_ALPHA, ANY);
+    assert_string_equal(name_of(h), "1.0.0");
+    assert_int_equal(update_from(h, "nightly"), RBE_UPDATE_NONE);
+}
+
+static void test_current(void **state)
+{
+    static const struct {
+        const char *current;
+        enum rbe_update update;
+    } rows[] = {
+        {"", RBE_UPDATE_FULL},
+        {"1.1.0", RBE_UPDATE_NONE},
+        {"1.0.0", RBE_UPDATE_FULL},
+        /* unknown to the server */
+        {"0.1.0", RBE_UPDATE_FULL},
+        {"1.1.1", RBE_UPDATE_NONE},
+        {"v9.0.0-rc.1", RBE_UPDATE_NONE},
+        {"v1.1.0", RBE_UPDATE_NONE},
+        {"1.1.0+local", RBE_UPDATE_NONE},
+        {"1.1.0-rc.1", RBE_UPDATE_FULL},
+        {"2099-01-01", RBE_UPDATE_FULL},
+        {"custom", RBE_UPDATE_FULL},
+        /* known, greater, not for this channel */
+        {"1.2.0-beta.1", RBE_UPDATE_NONE},
+    };
+    struct apphome *h = *state;
+    int64_t r = resource_new(h, &(struct rbe_resource){0});
+
+    (void)stable(h, r, "1.0.0");
+    (void)publish(h, r, "1.2.0-beta.1", RBE_CHANNEL_BETA, ANY);
+    (void)stable(h, r, "1.1.0");
+    for (size_t i = 0; i < RBE_COUNT(rows); i++) {
+        struct rbe_latest a = ask_from(h, rows[i].current);
+
+        if (a.update != rows[i].update)
+            fail_msg("%s: %s", rows[i].current, rbe_update_name(a.update));
+        assert_string_equal(a.version_name, "1.1.0");
+        /* nothing to download, nothing to sign */
+        assert_true((a.grant.package != 0) == (a.update != RBE_UPDATE_NONE));
+        assert_true((a.file_size != 0) == (a.update != RBE_UPDATE_NONE));
+    }
+}
+
+/* A known version that ties with the latest is older by its number, and is moved. */
+static void test_current_tie(void **state)
+{
+    struct apphome *h = *state;
+    int64_t r = resource_new(h, &(struct rbe_resource){0});
+
+    (void)stable(h, r, "1.0.0+a");
+    (void)stable(h, r, "1.0.0+b");
+    assert_int_equal(update_from(h, "1.0.0+a"), RBE_UPDATE_FULL);
+    assert_int_equal(update_from(h, "1.0.0+b"), RBE_UPDATE_NONE);
+}
+
+static void test_current_with_space(void **state)
+{
+    struct apphome *h = *state;
+    int64_t r = resource_new(h, &(struct rbe_resource){0});
+
+    int64_t old = stable(h, r, "1.0.0+a.1");
+    int64_t new = stable(h, r, "1.1.0+b.2");
+    assert_int_equal(update_from(h, "1.1.0 b.2"), RBE_UPDATE_NONE);
+    assert_int_equal(update_from(h, "1.0.0 a.1"), RBE_UPDATE_FULL);
+    assert_demand(h, old, new);
+    /* unknown under either spelling, greater under the second */
+    assert_int_equal(update_from(h, "1.2.0 c"), RBE_UPDATE_NONE);
+    assert_int_equal(update_from(h, "1.0.5 c"), RBE_UPDATE_FULL);
+    /* a space that belongs to the name */
+    (void)stable(h, r, "2024-01-15 10:30:00");
+    assert_int_equal(update_from(h, "2024-01-15 10:30:00"), RBE_UPDATE_NONE);
+    assert_int_equal(update_from(h, "2024-01-15 10:30:01"), RBE_UPDATE_NONE);
+    assert_int_equal(update_from(h, "2024-01-15 10:29:59"), RBE_UPDATE_FULL);
+    assert_int_equal(update_from(h, "2024-01-15T11:30:01 01:00"), RBE_UPDATE_NONE);
+}
+
+static void test_withdrawn(void **state)
+{
+    struct apphome *h = *state;
+    int64_t r = resource_new(h, &(struct rbe_resource){0});
+
+    (void)stable(h, r, "1.0.0");
+    (void)stable(h, r, "1.1.0");
+    (void)stable(h, r, "1.2.0");
+    change(h, r, "UPDATE version SET withdrawn_at = 1 WHERE name = '1.2.0'");
+    struct rbe_latest a = ask_from(h, "1.2.0");
+    assert_string_equal(a.version_name, "1.1.0");
+    assert_int_equal(a.update, RBE_UPDATE_FULL);
+    assert_int_equal(update_from(h, "1.1.0"), RBE_UPDATE_NONE);
+    change(h, r, "UPDATE version SET withdrawn_at = 1");
+    assert_string_equal(name_of(h), "-");
+}
+
+static void test_incremental(void **state)
+{
+    struct apphome *h = *state;
+    int64_t r = resource_new(h, &(struct rbe_resource){0});
+    int64_t old = stable(h, r, "1.0.0"), new = stable(h, r, "1.1.0");
+
+    assert_int_equal(update_from(h, ""), RBE_UPDATE_FULL);
+    assert_demand(h, 0, 0);
+    assert_int_equal(update_from(h, "1.0.0"), RBE_UPDATE_FULL);
+    assert_int_equal(update_from(h, "0.9.0"), RBE_UPDATE_FULL);
+    assert_int_equal(update_from(h, "1.1.0"), RBE_UPDATE_NONE);
+    assert_demand(h, old, new);
+    int64_t way = patch(h, new, old, 100);
+    struct rbe_latest a = ask_from(h, "1.0.0");
+    assert_int_equal(a.update, RBE_UPDATE_INCREMENTAL);
+    assert_string_equal(rbe_update_name(a.update), "incremental");
+    assert_string_equal(rbe_format_name(a.format), "files");
+    assert_int_equal(a.file_size, 100);
+    assert_int_equal(a.grant.package, way);
+    assert_demand(h, 0, 0);
+    /* from a withdrawn version as well */
+    change(h, r, "UPDATE version SET withdrawn_at = 1 WHERE name = '1.0.0'");
+    assert_int_equal(update_from(h, "1.0.0"), RBE_UPDATE_INCREMENTAL);
+    /* purged, it is no longer offered and not asked for again */
+    change(h, r, "UPDATE package SET purged_at = 1 WHERE format = 1");
+    a = ask_from(h, "1.0.0");
+    assert_int_equal(a.update, RBE_UPDATE_FULL);
+    assert_int_equal(a.grant.package, new);
+    assert_demand(h, 0, 0);
+}
+
+static void test_incremental_not_smaller(void **state)
+{
+    struct apphome *h = *state;
+    int64_t r = resource_new(h, &(struct rbe_resource){0});
+    int64_t a = stable(h, r, "1.0.0"), b = stable(h, r, "1.1.0"), c = stable(h, r, "1.2.0");
+
+    (void)patch(h, c, a, 1000);
+    (void)patch(h, c, b, 999);
+    assert_int_equal(update_from(h, "1.0.0"), RBE_UPDATE_FULL);
+    assert_int_equal(update_from(h, "1.1.0"), RBE_UPDATE_INCREMENTAL);
+}
+
+/* The source is what this client was given, not what another platform's was. */
+static void test_incremental_platforms(void **state)
+{
+    struct apphome *h = *state;
+    int64_t r = resource_new(h, &(struct rbe_resource){0});
+    struct rbe_question q = question();
+    int64_t old_any = stable(h, r, "1.0.0");
+    int64_t old_win = publish(h, r, "1.0.0", RBE_CHANNEL_STABLE, WIN64);
+    int64_t new_win = publish(h, r, "1.1.0", RBE_CHANNEL_STABLE, WIN64);
+    int64_t new_any = stable(h, r, "1.1.0");
+
+    q.current = "1.0.0";
+    q.system = RBE_SYSTEM_WINDOWS;
+    q.arch = RBE_ARCH_AMD64;
+    assert_int_equal(ask(h, &q).grant.package, new_win);
+    assert_demand(h, old_win, new_win);
+    int64_t way = patch(h, new_win, old_win, 10);
+    assert_int_equal(ask(h, &q).grant.package, way);
+    q.system = RBE_SYSTEM_LINUX;
+    assert_int_equal(ask(h, &q).grant.package, new_any);
+    assert_demand(h, old_any, new_any);
+    /* over platforms nothing is built, but a way that is there is taken */
+    int64_t new_linux = publish(h, r, "1.1.0", RBE_CHANNEL_STABLE, LINUX64);
+    assert_int_equal(ask(h, &q).grant.package, new_linux);
+    assert_demand(h, 0, 0);
+    way = patch(h, new_linux, old_any, 10);
+    assert_int_equal(ask(h, &q).grant.package, way);
+}
+
+/* Pairs that nobody could build are not counted. */
+static void test_no_demand(void **state)
+{
+    struct apphome *h = *state;
+    int64_t full = resource_new(h, &(struct rbe_resource){.update = RBE_RESOURCE_FULL});
+    struct rbe_question q = question();
+
+    (void)stable(h, full, "1.0.0");
+    (void)stable(h, full, "1.1.0");
+    assert_int_equal(update_from(h, "1.0.0"), RBE_UPDATE_FULL);
+    assert_demand(h, 0, 0);
+    q.rid = "second";
+    q.current = "1.0.0";
+    int64_t r = resource_new(h, &(struct rbe_resource){.rid = "second"});
+    (void)stable(h, r, "1.0.0");
+    (void)stable(h, r, "1.1.0");
+    apphome_sql(h, "UPDATE package SET purged_at = 1 WHERE version = (SELECT version.id FROM version JOIN resource r ON "
+                   "r.id = version.resource WHERE r.rid = 'second' AND version.name = '1.0.0')");
+    assert_int_equal(ask(h, &q).update, RBE_UPDATE_FULL);
+    assert_demand(h, 0, 0);
+    q.rid = "third";
+    r = resource_new(h, &(struct rbe_resource){.rid = "third"});
+    (void)stable(h, r, "1.0.0");
+    (void)stable(h, r, "1.1.0");
+    apphome_sql(h, "UPDATE package SET tree = zeroblob(32)");
+    assert_int_equal(ask(h, &q).update, RBE_UPDATE_FULL);
+    assert_demand(h, 0, 0);
+}
+
+static void put_cdk(struct apphome *h, const char *text, int64_t resource, int64_t expires, int64_t blocked,
+                    int64_t *ret_id)
+{
+    struct rbe_cdk c = {.prefix = "0000", .resource = resource, .created_at = NOW, .expires_at = expires,
+                        .blocked_at = blocked};
+
+    rbe_sha256_of(text, strlen(text), c.sha256);
+    must(h, rbe_store_begin(h->app->store, RBE_BASE_RELEASES, &h->err));
+    must(h, rbe_cdk_put(h->app->store, &c, &h->err));
+    must(h, rbe_store_commit(h->app->store, RBE_BASE_RELEASES, &h->err));
+    *ret_id = c.id;
+}
+
+static void test_cdk(void **state)
+{
+    static const char good[] = "0123456789ABCDEFGHJKMNPQRS", old[] = "1123456789ABCDEFGHJKMNPQRS",
+                      foreign[] = "2123456789ABCDEFGHJKMNPQRS", blocked[] = "3123456789ABCDEFGHJKMNPQRS",
+                      lasting[] = "4123456789ABCDEFGHJKMNPQRS";
+    static const struct {
+        const char *cdk;
+        enum rbe_code verdict;
+    } rows[] = {
+        {"", RBE_OK},
+        {"x", RBE_CDK_INVALID},
+        {"5123456789ABCDEFGHJKMNPQRS", RBE_CDK_INVALID},
+        {old, RBE_CDK_EXPIRED},
+        {foreign, RBE_CDK_FOREIGN},
+        {blocked, RBE_CDK_BLOCKED},
+    };
+    struct apphome *h = *state;
+    int64_t r = resource_new(h, &(struct rbe_resource){.access = RBE_ACCESS_CDK});
+    int64_t other = resource_new(h, &(struct rbe_resource){.rid = "other"});
+    int64_t from = stable(h, r, "1.0.0"), to = stable(h, r, "1.1.0"), id, lasting_id, ignored;
+    struct rbe_question q = question();
+
+    put_cdk(h, good, r, NOW + 50, 0, &id);
+    put_cdk(h, lasting, 0, 0, 0, &lasting_id);
+    put_cdk(h, old, r, NOW - 1, 0, &ignored);
+    put_cdk(h, foreign, other, 0, 0, &ignored);
+    put_cdk(h, blocked, r, 0, NOW - 1, &ignored);
+    q.current = "1.0.0";
+    for (size_t i = 0; i < RBE_COUNT(rows); i++) {
+        q.cdk = rows[i].cdk;
+        struct rbe_latest a = ask(h, &q);
+        assert_int_equal(a.verdict, rows[i].verdict);
+        assert_int_equal(a.update, RBE_UPDATE_UNTOLD);
+        assert_null(rbe_update_name(a.update));
+        assert_string_equal(a.version_name, "1.1.0");
+        assert_string_equal(a.release_note, "note");
+        assert_int_equal(a.grant.package, 0);
+        assert_int_equal(a.file_size, 0);
+        assert_int_equal(a.cdk_expires, 0);
+    }
+    /* who may not download makes no work */
+    assert_demand(h, 0, 0);
+    q.cdk = good;
+    struct rbe_latest a = ask(h, &q);
+    assert_int_equal(a.verdict, RBE_OK);
+    assert_int_equal(a.update, RBE_UPDATE_FULL);
+    assert_int_equal(a.cdk_expires, NOW + 50);
+    assert_int_equal(a.grant.cdk, id);
+    assert_int_equal(a.grant.package, to);
+    assert_demand(h, from, to);
+    q.current = "1.1.0";
+    a = ask(h, &q);
+    assert_int_equal(a.update, RBE_UPDATE_NONE);
+    assert_int_equal(a.cdk_expires, NOW + 50);
+    q.cdk = lasting;
+    q.current = "";
+    a = ask(h, &q);
+    assert_int_equal(a.cdk_expires, 0);
+    assert_int_equal(a.grant.cdk, lasting_id);
+}
+
+/* A reader's app answers as well, and sees a publish in its very next answer. */
+static void test_reader(void **state)
+{
+    struct apphome *h = *state;
+    int64_t r = resource_new(h, &(struct rbe_resource){0});
+    rbe_autoptr(app) struct rbe_app *reader = NULL;
+    struct rbe_question q = question();
+    struct rbe_latest a;
+
+    must(h, rbe_app_open(&h->settings, RBE_APP_READ, &reader, &h->err));
+    for (int i = 0; i < 5; i++) {
+        const char *name = rbe_arena_strfmt(&h->arena, "1.%d.0", i);
+
+        (void)stable(h, r, name);
+        must(h, rbe_latest_find(reader, &q, &h->arena, &a, &h->err));
+        assert_string_equal(a.version_name, name);
+    }
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, apphome_setup, apphome_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_record), TEST(test_nothing), TEST(test_channels), TEST(test_platforms), TEST(test_arch_alone),
+        TEST(test_order), TEST(test_parsers_meet), TEST(test_published_order), TEST(test_current),
+        TEST(test_current_tie), TEST(test_current_with_space), TEST(test_withdrawn), TEST(test_incremental),
+        TEST(test_incremental_not_smaller), TEST(test_incremental_platforms), TEST(test_no_demand), TEST(test_cdk),
+        TEST(test_reader),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
