@@ -1,0 +1,197 @@
+/* lib/core/access: who gets in with which token, and what is wrong with a cdk. */
+#include "tests/unit/appsite.h"
+
+#include "lib/core/access.h"
+#include "lib/core/release.h"
+
+enum { NOW = 1700000000 };
+
+static void grant(struct site *s, const char *name, enum rbe_scope scope, const char *rid, int64_t expires,
+                  char ret_text[static RBE_TOKEN_TEXT])
+{
+    struct rbe_token t = {.name = name, .scope = scope, .rid = rid, .expires_at = expires};
+
+    must(s, rbe_access_grant_token(s->app, &t, ret_text, &s->e));
+    assert_true(t.id > 0);
+    assert_true(t.created_at > 0);
+}
+
+static enum rbe_code ask(struct site *s, const char *bearer, int64_t now, struct rbe_token *ret)
+{
+    s->e = (struct rbe_err){0};
+    return rbe_access_token(s->app, bearer, now, &s->arena, ret, &s->e);
+}
+
+static void make_resource(struct site *s, const char *rid, struct rbe_resource *ret)
+{
+    const struct rbe_resource_draft d = {.rid = rid};
+
+    must(s, rbe_release_create(s->app, &d, &s->arena, ret, &s->e));
+}
+
+static void test_token(void **state)
+{
+    struct site *s = *state;
+    char one[RBE_TOKEN_TEXT], two[RBE_TOKEN_TEXT];
+    struct rbe_token t;
+
+    grant(s, "one", RBE_SCOPE_ADMIN, NULL, 0, one);
+    grant(s, "two", RBE_SCOPE_PUBLISH, NULL, NOW + 10, two);
+    assert_int_equal(strlen(one), RBE_TOKEN_TEXT - 1);
+    assert_memory_equal(one, "rbe_", 4);
+    assert_string_not_equal(one, two);
+
+    assert_int_equal(ask(s, one, NOW, &t), RBE_OK);
+    assert_string_equal(t.name, "one");
+    assert_int_equal(t.scope, RBE_SCOPE_ADMIN);
+    assert_null(t.rid);
+    assert_int_equal(ask(s, two, NOW + 9, &t), RBE_OK);
+    assert_int_equal(t.scope, RBE_SCOPE_PUBLISH);
+}
+
+/* All that is not good is refused in the same words. */
+static void test_token_refused(void **state)
+{
+    struct site *s = *state;
+    char good[RBE_TOKEN_TEXT], old[RBE_TOKEN_TEXT], revoked[RBE_TOKEN_TEXT], twisted[RBE_TOKEN_TEXT];
+    struct rbe_token t;
+
+    grant(s, "good", RBE_SCOPE_ADMIN, NULL, 0, good);
+    grant(s, "old", RBE_SCOPE_ADMIN, NULL, NOW, old);
+    grant(s, "revoked", RBE_SCOPE_ADMIN, NULL, 0, revoked);
+    must(s, rbe_store_begin(s->app->store, RBE_BASE_RELEASES, &s->e));
+    must(s, rbe_token_revoke(s->app->store, "revoked", NOW - 1, &s->e));
+    must(s, rbe_store_commit(s->app->store, RBE_BASE_RELEASES, &s->e));
+    memcpy(twisted, good, sizeof(twisted));
+    twisted[20] = twisted[20] == 'a' ? 'b' : 'a';
+
+    const char *const bad[] = {NULL, "", "rbe_", "x", twisted, old, revoked, good + 4};
+    for (size_t i = 0; i < RBE_COUNT(bad); i++) {
+        assert_int_equal(ask(s, bad[i], NOW, &t), RBE_UNAUTHORIZED);
+        assert_string_equal(s->e.text, "a valid token is needed");
+    }
+    /* the name of a token that was revoked may be given again */
+    grant(s, "revoked", RBE_SCOPE_ADMIN, NULL, 0, revoked);
+    struct rbe_token again = {.name = "good"};
+    expect(s, RBE_REFUSED, rbe_access_grant_token(s->app, &again, twisted, &s->e));
+    /* and a refusal leaves no transaction open */
+    grant(s, "next", RBE_SCOPE_ADMIN, NULL, 0, twisted);
+}
+
+static void test_allow(void **state)
+{
+    static const struct {
+        enum rbe_scope has;
+        const char *bound;
+        enum rbe_scope need;
+        const char *rid;
+        enum rbe_code want;
+    } rows[] = {
+        {RBE_SCOPE_ADMIN, NULL, RBE_SCOPE_ADMIN, NULL, RBE_OK},
+        {RBE_SCOPE_ADMIN, NULL, RBE_SCOPE_PUBLISH, "app", RBE_OK},
+        {RBE_SCOPE_PUBLISH, NULL, RBE_SCOPE_PUBLISH, "app", RBE_OK},
+        {RBE_SCOPE_PUBLISH, NULL, RBE_SCOPE_ADMIN, NULL, RBE_FORBIDDEN},
+        {RBE_SCOPE_PUBLISH, NULL, RBE_SCOPE_ADMIN, "app", RBE_FORBIDDEN},
+        {RBE_SCOPE_PUBLISH, "app", RBE_SCOPE_PUBLISH, "app", RBE_OK},
+        {RBE_SCOPE_PUBLISH, "app", RBE_SCOPE_PUBLISH, "App", RBE_FORBIDDEN},
+        {RBE_SCOPE_PUBLISH, "app", RBE_SCOPE_PUBLISH, "other", RBE_FORBIDDEN},
+        {RBE_SCOPE_PUBLISH, "app", RBE_SCOPE_PUBLISH, NULL, RBE_FORBIDDEN},
+        {RBE_SCOPE_ADMIN, "app", RBE_SCOPE_ADMIN, "app", RBE_OK},
+        {RBE_SCOPE_ADMIN, "app", RBE_SCOPE_ADMIN, NULL, RBE_FORBIDDEN},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < RBE_COUNT(rows); i++) {
+        const struct rbe_token t = {.scope = rows[i].has, .rid = rows[i].bound};
+        struct rbe_err e = {0};
+
+        assert_int_equal(rbe_access_allow(&t, rows[i].need, rows[i].rid, &e), rows[i].want);
+    }
+}
+
+#define CDK "0123456789ABCDEFGHJKMNPQRS"
+
+static void put_cdk(struct site *s, const char *text, struct rbe_cdk c)
+{
+    rbe_sha256_of(text, strlen(text), c.sha256);
+    c.prefix = rbe_arena_strndup(&s->arena, text, 4);
+    c.created_at = NOW - 100;
+    must(s, rbe_store_begin(s->app->store, RBE_BASE_RELEASES, &s->e));
+    must(s, rbe_cdk_put(s->app->store, &c, &s->e));
+    must(s, rbe_store_commit(s->app->store, RBE_BASE_RELEASES, &s->e));
+}
+
+static enum rbe_code verdict(struct site *s, const char *cdk, int64_t resource, struct rbe_cdk *ret)
+{
+    enum rbe_code code = RBE_FAULT;
+
+    must(s, rbe_access_cdk(s->app, cdk, resource, NOW, &s->arena, ret, &code, &s->e));
+    return code;
+}
+
+static void test_cdk_spelling(void **state)
+{
+    static const char *const good[] = {CDK, "0123456789abcdefghjkmnpqrs", "O123456789ABCDEFGHJKMNPQRS",
+                                       "OI23456789ABCDEFGHJKMNPQRS", "ol23456789abcdefghjkmnpqrs"};
+    static const char *const bad[] = {"", "0", "0123456789ABCDEFGHJKMNPQR", CDK "T", "U123456789ABCDEFGHJKMNPQRS",
+                                      "0123456789-BCDEFGHJKMNPQRS", "0123456789ABCDEFGHJKMNPQR ",
+                                      "0123456789ABCDEFGHJKMNPQRT", "\xc3\xa4" "23456789ABCDEFGHJKMNPQRS"};
+    struct site *s = *state;
+    struct rbe_cdk got;
+
+    put_cdk(s, CDK, (struct rbe_cdk){.daily_limit = 5});
+    for (size_t i = 0; i < RBE_COUNT(good); i++) {
+        assert_int_equal(verdict(s, good[i], 1, &got), RBE_OK);
+        assert_int_equal(got.daily_limit, 5);
+    }
+    for (size_t i = 0; i < RBE_COUNT(bad); i++) {
+        assert_int_equal(verdict(s, bad[i], 1, &got), RBE_CDK_INVALID);
+        assert_int_equal(got.id, 0);
+    }
+}
+
+static void test_cdk_verdicts(void **state)
+{
+    struct site *s = *state;
+    struct rbe_resource mine, other;
+    struct rbe_cdk got;
+
+    make_resource(s, "mine", &mine);
+    make_resource(s, "other", &other);
+    const struct {
+        char last;
+        struct rbe_cdk cdk;
+        enum rbe_code want;
+    } rows[] = {
+        {'0', {.resource = 0}, RBE_OK},
+        {'1', {.resource = mine.id}, RBE_OK},
+        {'2', {.resource = other.id}, RBE_CDK_FOREIGN},
+        {'3', {.expires_at = NOW + 1}, RBE_OK},
+        {'4', {.expires_at = NOW}, RBE_CDK_EXPIRED},
+        {'5', {.resource = other.id, .expires_at = NOW - 1}, RBE_CDK_FOREIGN},
+        {'6', {.blocked_at = NOW - 5, .resource = other.id, .expires_at = NOW - 1}, RBE_CDK_BLOCKED},
+    };
+
+    for (size_t i = 0; i < RBE_COUNT(rows); i++) {
+        char text[] = CDK;
+
+        text[25] = rows[i].last;
+        put_cdk(s, text, rows[i].cdk);
+        assert_int_equal(verdict(s, text, mine.id, &got), rows[i].want);
+        assert_true(got.id > 0);
+        assert_int_equal(got.expires_at, rows[i].cdk.expires_at);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_token, site_setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_token_refused, site_setup, site_teardown),
+        cmocka_unit_test(test_allow),
+        cmocka_unit_test_setup_teardown(test_cdk_spelling, site_setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_cdk_verdicts, site_setup, site_teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
