@@ -344,7 +344,7 @@ static enum rbe_code walk(struct rbe_rules_tree *t, struct rbe_rules_span path, 
 enum rbe_code rbe_rules_put(struct rbe_rules_tree *t, struct rbe_rules_span path, enum rbe_kind kind,
                             struct rbe_rules_span target, size_t id, struct rbe_err *e)
 {
-    size_t at;
+    size_t at = ROOT;
 
     RBE_TRY(rbe_rules_name(path, t->rules, e));
     if (kind == RBE_KIND_LINK)
