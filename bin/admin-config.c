@@ -63,7 +63,7 @@ enum rbe_code rbe_admin_migrate(struct rbe_cli *cli, struct rbe_err *e)
 {
     unsigned applied;
 
-    RBE_TRY(rbe_app_migrate(&cli->settings, &applied, e));
+    RBE_TRY(rbe_app_update(&cli->settings, &applied, e));
     put_migrated(cli, applied, NULL, false);
     return RBE_OK;
 }

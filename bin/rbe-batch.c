@@ -41,7 +41,7 @@ static enum rbe_code run(struct rbe_cli *cli, struct rbe_err *e)
     if (sigaction(SIGINT, &act, NULL) != 0 || sigaction(SIGTERM, &act, NULL) != 0)
         return rbe_fail_errno(e, "cannot set up signals");
     if (cli->settings.database.auto_migrate)
-        RBE_TRY(rbe_app_migrate(&cli->settings, NULL, e));
+        RBE_TRY(rbe_app_update(&cli->settings, NULL, e));
     RBE_TRY(rbe_cli_open(cli, RBE_APP_WRITE, e));
     RBE_TRY(rbe_work_run(cli->app, &work, &failed, e));
     return failed ? rbe_fail(e, RBE_FAULT, "%u job%s failed for good", failed, failed == 1 ? "" : "s") : RBE_OK;

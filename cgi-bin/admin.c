@@ -2,7 +2,7 @@
  *
  * What needs a token goes through handle_call, which asks in the contract's order: a good token (401), its scope and
  * the resource it is bound to (403), whether the resource is there (404). Only then the call's own handler looks at
- * its parameters and its body (400). A new call is a row of `calls`, a DEFINE_CALL and a route.
+ * its parameters and its body (400). A new call is a call_row and a route.
  */
 #include <stddef.h>
 
@@ -142,18 +142,10 @@ struct call_row {
     call_handler handle;
 };
 
-enum call_id { CALL_CREATE_RESOURCE, CALL_PUBLISH_VERSION, CALL_SHOW_STATUS, CALL_MAX };
-
-static const struct call_row calls[CALL_MAX] = {
-    [CALL_CREATE_RESOURCE] = {RBE_SCOPE_ADMIN, false, create_resource},
-    [CALL_PUBLISH_VERSION] = {RBE_SCOPE_PUBLISH, true, publish_version},
-    [CALL_SHOW_STATUS] = {RBE_SCOPE_PUBLISH, true, show_status},
-};
-
-static enum rbe_code handle_call(enum call_id id, struct rbe_app *app, struct rbe_req *r, struct rbe_resp *p,
-                                 struct rbe_err *e)
+static enum rbe_code handle_call(void *ctx, struct rbe_req *r, struct rbe_resp *p, struct rbe_err *e)
 {
-    const struct call_row *row = &calls[id];
+    struct rbe_app *app = ctx;
+    const struct call_row *row = rbe_req_route_data(r);
     const char *rid = row->names_resource ? rbe_req_segment(r, 0) : NULL;
     struct call c = {.app = app, .req = r, .resp = p, .arena = rbe_req_arena(r), .now = rbe_clock_now()};
 
@@ -161,17 +153,9 @@ static enum rbe_code handle_call(enum call_id id, struct rbe_app *app, struct rb
     RBE_TRY(rbe_access_allow(&c.token, row->scope, rid, e));
     if (rid)
         RBE_TRY(rbe_catalog_resource(app, rid, c.arena, &c.resource, e));
+    RBE_TRY(rbe_req_query(r, e));
     return row->handle(&c, e);
 }
-
-#define DEFINE_CALL(name, id)                                                                                 \
-    static enum rbe_code name(void *ctx, struct rbe_req *r, struct rbe_resp *p, struct rbe_err *e)            \
-    {                                                                                                         \
-        return handle_call((id), ctx, r, p, e);                                                               \
-    }
-DEFINE_CALL(handle_create_resource, CALL_CREATE_RESOURCE)
-DEFINE_CALL(handle_publish_version, CALL_PUBLISH_VERSION)
-DEFINE_CALL(handle_show_status, CALL_SHOW_STATUS)
 
 /* ---- without a token ---- */
 
@@ -207,12 +191,15 @@ static enum rbe_code handle_metrics(void *ctx, struct rbe_req *r, struct rbe_res
 
 int main(int argc, char **argv)
 {
+    static const struct call_row create_resource_call = {RBE_SCOPE_ADMIN, false, create_resource},
+                                 publish_version_call = {RBE_SCOPE_PUBLISH, true, publish_version},
+                                 show_status_call = {RBE_SCOPE_PUBLISH, true, show_status};
     static const struct rbe_route routes[] = {
-        {.methods = RBE_POST, .pattern = "/resources", .handle = handle_create_resource},
-        {.methods = RBE_POST, .pattern = "/resources/{}/versions", .handle = handle_publish_version},
-        {.methods = RBE_GET, .pattern = "/resources/{}/versions/status", .handle = handle_show_status},
-        {.methods = RBE_GET, .pattern = "/health", .handle = handle_health, .plain_errors = true},
-        {.methods = RBE_GET, .pattern = "/metrics", .handle = handle_metrics, .plain_errors = true},
+        {.methods = RBE_POST, .pattern = "/resources", .handle = handle_call, .data = &create_resource_call},
+        {.methods = RBE_POST, .pattern = "/resources/{}/versions", .handle = handle_call, .data = &publish_version_call},
+        {.methods = RBE_GET, .pattern = "/resources/{}/versions/status", .handle = handle_call, .data = &show_status_call},
+        {.methods = RBE_GET, .pattern = "/health", .handle = handle_health},
+        {.methods = RBE_GET, .pattern = "/metrics", .handle = handle_metrics},
     };
     static const struct rbe_program program = {
         .name = "admin",

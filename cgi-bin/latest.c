@@ -17,8 +17,9 @@ static const char *region_of(const char *text)
     return n <= RBE_GRANT_REGION_MAX && text[n] == '\0' ? text : "";
 }
 
-static enum rbe_code read_question(const struct rbe_req *r, struct rbe_question *ret, struct rbe_err *e)
+static enum rbe_code read_question(struct rbe_req *r, struct rbe_question *ret, struct rbe_err *e)
 {
+    RBE_TRY(rbe_req_query(r, e));
     *ret = (struct rbe_question){
         .rid = rbe_req_segment(r, 0),
         .current = rbe_req_param(r, "current"),

@@ -79,7 +79,7 @@ static enum rbe_code open_worker(void *arg, void **ret_ctx, struct rbe_share **r
     }
     code = rbe_app_open(s->settings, s->program->mode, &app, e);
     if (code != RBE_OK && code != RBE_UNAVAILABLE && s->settings->database.auto_migrate) {
-        RBE_TRY(rbe_app_migrate(s->settings, NULL, e));
+        RBE_TRY(rbe_app_update(s->settings, NULL, e));
         code = rbe_app_open(s->settings, s->program->mode, &app, e);
     }
     if (code != RBE_OK)
@@ -101,7 +101,7 @@ static enum rbe_code check(const struct start *s, struct rbe_err *e)
     rbe_autoptr(app) struct rbe_app *app = NULL;
 
     if (s->settings->database.auto_migrate)
-        RBE_TRY(rbe_app_migrate(s->settings, NULL, e));
+        RBE_TRY(rbe_app_update(s->settings, NULL, e));
     return rbe_app_open(s->settings, s->program->mode, &app, e);
 }
 

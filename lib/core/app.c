@@ -1,5 +1,6 @@
 #include "lib/core/app.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -187,4 +188,13 @@ enum rbe_code rbe_app_migrate(const struct rbe_settings *settings, unsigned *ret
     }
     RBE_TRY(rbe_store_migrate(&options, ret_applied, e));
     return reorder(&options, e);
+}
+
+enum rbe_code rbe_app_update(const struct rbe_settings *settings, unsigned *ret_applied, struct rbe_err *e)
+{
+    rbe_autofree char *db = rbe_strfmt("%s/db/rbe.db", settings->instance.data_dir);
+
+    if (access(db, F_OK) != 0)
+        return rbe_fail(e, RBE_REFUSED, "%s: %s: rbe-admin init makes a new installation", db, strerror(errno));
+    return rbe_app_migrate(settings, ret_applied, e);
 }

@@ -32,9 +32,13 @@ enum rbe_code rbe_app_open(const struct rbe_settings *settings, enum rbe_app_mod
 void rbe_app_close(struct rbe_app *app);
 RBE_DEFINE_CLEANUP(app, struct rbe_app, rbe_app_close)
 
-/* Makes the data directory and databases (init), or brings them up to date; also reads version names again when the
- * parser table has changed. *ret_applied (may be NULL): migrations applied. */
+/* Makes the data directory and databases, or brings them up to date; also reads version names again when the parser table
+ * has changed. *ret_applied (may be NULL): migrations applied. */
 enum rbe_code rbe_app_migrate(const struct rbe_settings *settings, unsigned *ret_applied, struct rbe_err *e)
+    RBE_MUST_USE;
+/* The same for an installation that was made before: where there is none (or its disk is not mounted) RBE_REFUSED, so that
+ * nothing empty is ever served in its place. */
+enum rbe_code rbe_app_update(const struct rbe_settings *settings, unsigned *ret_applied, struct rbe_err *e)
     RBE_MUST_USE;
 
 /* "<data_dir>/<below>", in the arena. */

@@ -23,6 +23,7 @@ struct rbe_req {
     struct rbe_arena arena;
     enum rbe_method method;
     const char *path;            /* "" when it cannot name anything */
+    const struct rbe_route *route;
     struct rbe_route_segments segments;
     struct rbe_req_param param[RBE_REQ_PARAMS_MAX];
     size_t params;
@@ -33,8 +34,6 @@ struct rbe_req {
 
 /* Takes over a request that was accepted; site and io outlive it. Parameters are not read yet. */
 void rbe_req_begin(struct rbe_req *r, struct rbe_fcgi *io, const struct rbe_serve_options *site);
-/* Reads the query string: RBE_INVALID with a violation that names the parameter. */
-enum rbe_code rbe_req_query(struct rbe_req *r, struct rbe_err *e) RBE_MUST_USE;
 void rbe_req_release(struct rbe_req *r);
 
 enum rbe_resp_kind { RBE_RESP_EMPTY, RBE_RESP_JSON, RBE_RESP_TEXT, RBE_RESP_FILE };

@@ -126,6 +126,11 @@ static enum rbe_code add_param(struct rbe_req *r, char *item, struct rbe_err *e)
     return RBE_OK;
 }
 
+const void *rbe_req_route_data(const struct rbe_req *r)
+{
+    return r->route->data;
+}
+
 enum rbe_code rbe_req_query(struct rbe_req *r, struct rbe_err *e)
 {
     const char *query = rbe_fcgi_env(r->io, "QUERY_STRING");

@@ -32,6 +32,11 @@ enum rbe_method rbe_req_method(const struct rbe_req *r);
 const char *rbe_req_path(const struct rbe_req *r);
 /* What the i-th {…} of the route's pattern matched. */
 const char *rbe_req_segment(const struct rbe_req *r, size_t i);
+/* What the route's row holds for its handler. */
+const void *rbe_req_route_data(const struct rbe_req *r);
+/* Reads the query string, once a handler that takes parameters knows that the asker may ask. RBE_INVALID with a violation
+ * that names the parameter. */
+enum rbe_code rbe_req_query(struct rbe_req *r, struct rbe_err *e) RBE_MUST_USE;
 /* A parameter of the query string under its name or an alias (system=os, current=current_version, version_name=name,
  * resource_id=id); "" when absent or empty. */
 const char *rbe_req_param(const struct rbe_req *r, const char *name);

@@ -116,6 +116,7 @@ static enum rbe_code find_route(struct server *s, const struct rbe_route **ret, 
             *ret = route;
         methods |= methods_of(route);
         if (methods_of(route) & (unsigned)s->req.method) {
+            s->req.route = route;
             s->req.segments = segments;
             *ret = route;
             return RBE_OK;
@@ -170,7 +171,6 @@ static void answer_failure(struct server *s, const struct rbe_route *route, cons
 static enum rbe_code handle(struct server *s, const struct rbe_route **ret_route, struct rbe_err *e)
 {
     RBE_TRY(find_route(s, ret_route, e));
-    RBE_TRY(rbe_req_query(&s->req, e));
     return (*ret_route)->handle(s->ctx, &s->req, &s->resp, e);
 }
 

@@ -18,7 +18,7 @@ struct rbe_route {
     unsigned methods;            /* enum rbe_method, or-ed; HEAD comes with GET */
     const char *pattern;         /* "/resources/{}/latest": {} takes one segment; the route's label in metrics */
     rbe_handler handle;
-    bool plain_errors;           /* reserved for answers that are no envelope: /health, /metrics */
+    const void *data;            /* for the handler, which several routes may share */
     bool secret_path;            /* a segment is a right in itself: the log shows the pattern in place of the path */
 };
 

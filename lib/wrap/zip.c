@@ -381,7 +381,7 @@ static enum rbe_code check_layout(struct reader *r, struct member *members, stru
     qsort(members, (size_t)r->count, sizeof(*members), by_header);
     for (size_t i = 0; i < r->count; i++) {
         struct member *m = &members[i];
-        uint64_t end = i + 1 < r->count ? members[i + 1].header : r->directory, data_end;
+        uint64_t end = i + 1 < r->count ? members[i + 1].header : r->directory, data_end = 0;
 
         if (m->header < at)
             return refuse(e, m, "overlap", "it overlaps with the entry before it");
