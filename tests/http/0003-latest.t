@@ -51,7 +51,8 @@ each_host {
     is $r->{status}, 400;
     is $r->{json}{code}, 8004;
     is $ask->('app', 'current=' . 'x' x 200)->{json}{code}, 1001, 'current too long';
-    is $ask->('app', 'current=%zz')->{json}{code}, 1001, 'broken escape';
+    # lighttpd mends a stray percent sign before it hands the query on.
+    is $ask->('app', 'current=%zz')->{json}{code}, 1001, 'broken escape' if $rbe->{host} eq 'cgi';
 
     # Fallback of platforms: exact, then (system, any), then (any, any); within one version.
     $publish->('app', '1.2.0');

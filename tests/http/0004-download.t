@@ -49,7 +49,9 @@ sub download_tests {
     is $r->{headers}{'content-range'}, 'bytes */200000';
     $r = $get->(Range => 'bytes=-0');
     is $r->{status}, 416, 'an empty suffix';
-    is $get->(Range => $_)->{status}, 200, "'$_' is no range and is ignored" for 'bytes=b-', 'lines=1-2', 'bytes=5-1';
+    # RFC 9110 §14.2 lets a server ignore or reject an invalid range; lighttpd rejects, the programs ignore.
+    like $get->(Range => $_)->{status}, qr/^(?:200|416)$/, "'$_' is no range" for 'bytes=b-', 'bytes=5-1';
+    is $get->(Range => 'lines=1-2')->{status}, 200, 'another unit is ignored';
     $r = $get->(Range => 'bytes=0-9,100-109');
     ok $r->{status} == 200 && $r->{content} eq $bytes || $r->{status} == 206, 'several ranges: an answer the RFC allows';
 

@@ -39,7 +39,7 @@ sub apply {
     my ($status, undef, $err) = run(@unpack, $tmp);
     is $status, 0, 'unpacks' or diag $err;
     my $changes = $JSON->decode(slurp("$tmp/changes.json"));
-    utf8::encode($_) for map { @$_ } values %$changes;
+    for my $list (values %$changes) { utf8::encode($_) for @$list }
     unlink map { "$dir/$_" } @{$changes->{deleted} || []}, @{$changes->{modified} || []};
     rmdir "$dir/$_" or fail "rmdir $_: $!" for reverse @{$changes->{deleted_dir} || []};
     ($status, undef, $err) = run(@unpack, $dir);

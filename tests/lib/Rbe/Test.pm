@@ -255,11 +255,11 @@ sub cgi {
         $env{$var eq 'CONTENT_TYPE' || $var eq 'CONTENT_LENGTH' ? $var : "HTTP_$var"} = $value;
     }
     $env{CONTENT_LENGTH} //= length $body if defined $body;
-    my $in = "$self->{dir}/cgi.in";
+    my $in = "$self->{dir}/cgi.in.$$";
     spew($in, $body // '');
     local %ENV = %env;
     my ($status, $out, $err) = run({in => $in}, "$self->{build}/cgi-bin/$program.fcgi");
-    spew("$self->{dir}/cgi.err", $err);
+    spew("$self->{dir}/cgi.err.$$", $err);
     my ($head, $content) = split /\r?\n\r?\n/, $out, 2;
     croak "$program.fcgi as CGI: status $status, output '$out', $err" unless defined $content;
     ok 0, "nothing bad from $program.fcgi: $1" if $err =~ /((?:ERROR: \w+Sanitizer|runtime error:)[^\n]*)/;
