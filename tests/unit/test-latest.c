@@ -511,8 +511,8 @@ static void test_no_demand(void **state)
     int64_t r = resource_new(h, &(struct rbe_resource){.rid = "second"});
     (void)stable(h, r, "1.0.0");
     (void)stable(h, r, "1.1.0");
-    apphome_sql(h, "UPDATE package SET purged_at = 1 WHERE version = (SELECT version.id FROM version JOIN resource r ON "
-                   "r.id = version.resource WHERE r.rid = 'second' AND version.name = '1.0.0')");
+    apphome_sql(h, "UPDATE package SET purged_at = 1 WHERE version = (SELECT version.id FROM version "
+                   "JOIN resource r ON r.id = version.resource WHERE r.rid = 'second' AND version.name = '1.0.0')");
     assert_int_equal(ask(h, &q).update, RBE_UPDATE_FULL);
     assert_demand(h, 0, 0);
     q.rid = "third";
