@@ -27,7 +27,7 @@ struct rbe_grant {
     char region[RBE_GRANT_REGION_MAX + 1];
 };
 
-/* No system call, no allocation. expires must be at most RBE_GRANT_EXPIRES_MAX, the app must hold a signer. */
+/* No system call. expires must be at most RBE_GRANT_EXPIRES_MAX, the app must hold a signer. */
 void rbe_grant_sign(struct rbe_app *app, const struct rbe_grant *g, char ret_text[static RBE_GRANT_TEXT]);
 /* Forged, mangled, of another kind or not canonical: RBE_NOROUTE. Expired, which is from second
  * `expires` + auth.key_skew on: RBE_GONE. */
