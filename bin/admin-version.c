@@ -166,6 +166,7 @@ enum rbe_code rbe_admin_version_publish(struct rbe_cli *cli, struct rbe_err *e)
     if (note_file)
         RBE_TRY(read_note(note_file, &note, e));
     RBE_TRY(rbe_cli_open(cli, RBE_APP_WRITE, e));
+    RBE_TRY(rbe_catalog_resource(cli->app, cli->args[0], &cli->arena, &done.resource, e));
     RBE_TRY(rbe_staging_new(cli->app, slash ? slash + 1 : file, &staged, e));
     RBE_TRY(stage(staged, fd, file, size, e));
     struct rbe_publish p = {.rid = cli->args[0], .version_name = cli->args[1], .channel = channel ? channel : "",
@@ -306,6 +307,19 @@ static void put_packages(struct rbe_cli *cli, const struct rbe_catalog_version *
     rbe_table_put(&t, &cli->out);
 }
 
+/* A text of several lines, in as many rows. */
+static void put_lines(struct rbe_cli *cli, struct rbe_table *t, const char *label, const char *text)
+{
+    do {
+        size_t len = strcspn(text, "\n"), shown = len && text[len - 1] == '\r' ? len - 1 : len;
+
+        rbe_table_text(t, label);
+        rbe_table_text(t, rbe_arena_strndup(&cli->arena, text, shown));
+        label = "";
+        text += len + (text[len] == '\n');
+    } while (*text);
+}
+
 enum rbe_code rbe_admin_version_show(struct rbe_cli *cli, struct rbe_err *e)
 {
     static const struct rbe_table_column columns[2];
@@ -330,10 +344,8 @@ enum rbe_code rbe_admin_version_show(struct rbe_cli *cli, struct rbe_err *e)
     rbe_table_time(&t, v.version.created_at, "");
     rbe_table_text(&t, "withdrawn");
     rbe_table_time(&t, v.version.withdrawn_at, "no");
-    rbe_table_text(&t, "release note");
-    rbe_table_text(&t, v.version.release_note);
-    rbe_table_text(&t, "custom data");
-    rbe_table_text(&t, v.version.custom_data);
+    put_lines(cli, &t, "release note", v.version.release_note);
+    put_lines(cli, &t, "custom data", v.version.custom_data);
     rbe_table_put(&t, &cli->out);
     rbe_str_putc(&cli->out, '\n');
     put_packages(cli, &v);

@@ -1,0 +1,20 @@
+# resource create, list, show.
+use strict;
+use warnings;
+use lib 'tests/lib';
+use Rbe::Golden;
+use Test::More;
+
+tool(qw(rbe-admin init));
+golden 'list-empty' => qw(rbe-admin resource list);
+golden create => qw(rbe-admin resource create my-app --name), 'My App';
+golden 'create-all' => qw(rbe-admin resource create tool --name Werkzeug --description), "gr\xc3\xbc\xc3\x9ft",
+    qw(--update-type full --access cdk --order published --always-include interface.json --always-include *.ini --json);
+golden 'create-twice' => qw(rbe-admin resource create my-app --name again);
+golden 'create-invalid' => qw(rbe-admin resource create download --name x --update-type some --access all);
+golden list => qw(rbe-admin resource list);
+golden 'list-json' => qw(rbe-admin --json resource list);
+golden show => qw(rbe-admin resource show tool);
+golden 'show-json' => qw(rbe-admin resource show my-app --json);
+golden 'show-unknown' => qw(rbe-admin resource show nothing);
+done_testing;

@@ -1,0 +1,30 @@
+# Help of every verb, versions, wrong usage: nothing here needs an installation.
+use strict;
+use warnings;
+use lib 'tests/lib';
+use Rbe::Golden;
+use Test::More;
+
+golden help => qw(rbe-admin --help);
+for my $verb ('init', 'migrate', 'resource create', 'resource list', 'resource show', 'version publish', 'version list',
+    'version show', 'token create', 'token list', 'token revoke', 'job list', 'config check', 'config list', 'verify')
+{
+    golden "help-$verb" =~ tr/ /-/r => 'rbe-admin', split(/ /, $verb), '--help';
+}
+golden batch => qw(rbe-batch --help);
+for my $program (qw(rbe-admin rbe-batch)) {
+    my ($status, $out, $err) = tool($program, '--version');
+    is $status, 0;
+    like $out, qr/^\Q$program\E \d+\.\d+\S*\n$/, "$program --version";
+}
+golden 'no-verb' => qw(rbe-admin);
+golden 'half-verb' => qw(rbe-admin resource);
+golden 'unknown-verb' => qw(rbe-admin resource destroy);
+golden 'unknown-option' => qw(rbe-admin resource list --all);
+golden 'missing-argument' => qw(rbe-admin version show my-app);
+golden 'missing-option' => qw(rbe-admin resource create my-app);
+golden 'missing-value' => qw(rbe-admin --config);
+golden 'too-many' => qw(rbe-admin init here);
+golden 'batch-argument' => qw(rbe-batch now);
+golden 'no-config' => qw(rbe-admin --config nowhere.yaml resource list);
+done_testing;
