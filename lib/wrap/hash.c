@@ -1,7 +1,8 @@
 /* Hashes and MACs by OpenSSL's EVP layer. A failure here is memory or a broken library, so it aborts.
  *
- * An HMAC object keeps two contexts. `work` is used again for each message by initialising it without a key, which keeps
- * the key's two inner hashes. Whether the library does that right is tried when the object is made; where it does not, each message works on a copy of `ready`, which was keyed and never used.
+ * An HMAC object keeps two contexts. `work` is used again for each message by initialising it without a key, which
+ * keeps the key's two inner hashes. Whether the library does that right is tried when the object is made; where it
+ * does not, each message works on a copy of `ready`, which was keyed and never used.
  */
 #include "lib/wrap/hash.h"
 

@@ -19,7 +19,8 @@ void rbe_sha256_put(struct rbe_sha256 *h, const void *p, size_t n);
 void rbe_sha256_end(struct rbe_sha256 *h, unsigned char ret_sum[static RBE_SHA256_SIZE]);
 void rbe_sha256_of(const void *p, size_t n, unsigned char ret_sum[static RBE_SHA256_SIZE]);
 
-struct rbe_hmac;     /* a key made ready once, used for many messages (about half a µs each); not shared between threads */
+/* A key made ready once, used for many messages (about half a µs each); not shared between threads. */
+struct rbe_hmac;
 struct rbe_hmac *rbe_hmac_new(const void *key, size_t n);
 void rbe_hmac_free(struct rbe_hmac *h);
 RBE_DEFINE_CLEANUP(hmac, struct rbe_hmac, rbe_hmac_free)
