@@ -1,19 +1,40 @@
 # rbe: build, tests, installation. Everything that is made lies under $(B), laid out like the installed prefix.
 #
-#   make [DEV=1] [V=1] [B=build] [SAN=address,undefined]
+#   make [TARGET] [B=build] [DEV=1] [SAN=address,undefined] [V=1]
 #
-# `./bootstrap` runs autoreconf and configure; this file needs the config.mk they make.
+#   all            the programs                              install uninstall installcheck   (DESTDIR, prefix)
+#   check          lint, hdr-check and all tests             dist distcheck                   the source archive
+#   check-long     what takes longer, or needs root          clean distclean
+#   asan ubsan     check under the sanitizers, in $(B)/asan  run            the server on $(B)/data
+#   check-valgrind unit tests under valgrind                 tags compile_commands.json
+#   coverage       check, then lines covered by file         lint hdr-check unit fuzz-replay
+#   fuzz           FUZZ_TIME seconds a fuzz target (clang)
+#
+# `./bootstrap` runs autoreconf and configure; most targets need the config.mk they make.
 
 B ?= build
+CONFIGURED := $(wildcard config.mk)
+ifdef CONFIGURED
 include config.mk
+else ifneq ($(filter-out clean distclean lint tags,$(or $(MAKECMDGOALS),all)),)
+$(error not configured: run ./bootstrap, or autoreconf -i && ./configure)
+endif
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)';)
 
+# ---- flags ----
+
 WARN := -Wall -Wextra
 ifdef DEV
-WARN += -Werror -Wshadow -Wpointer-arith -Wwrite-strings -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
-        -Wvla -Wformat=2 -Wundef -Wcast-align -Wswitch-enum -Wimplicit-fallthrough -Wnull-dereference
+WARN += -Werror -Wshadow -Wpointer-arith -Wwrite-strings -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
+        -Wold-style-definition -Wundef -Wcast-align -Wswitch-enum -Wimplicit-fallthrough -Wnull-dereference -Wcast-qual \
+        -Wredundant-decls -Wnested-externs -Winit-self -Wdate-time
+ifneq ($(findstring clang,$(CC)),)
+WARN += -Wno-gnu-statement-expression -Wconditional-uninitialized -Wcomma -Wunreachable-code-aggressive -Wassign-enum
+else
+WARN += -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Walloc-zero -Wtrampolines -Wjump-misses-init
+endif
 endif
 ifdef SAN
 SANFLAGS := -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -30,35 +51,46 @@ ALL_CFLAGS = -std=gnu11 -fPIE $(WARN) $(HARDEN) $(SANFLAGS) $(DEFS) -I. -I$(B)/g
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
 LIBS = $(FCGI_LIBS) $(SQLITE_LIBS) $(YAML_LIBS) $(JSONC_LIBS) $(CRYPTO_LIBS) $(ARCHIVE_LIBS) $(ZLIB_LIBS) $(UNISTRING_LIBS)
 
+# ---- what is made of what ----
+
 LIB_SRC := $(wildcard lib/*/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/schema.o
 CGI := latest download admin
-CGI_COMMON := $(filter-out $(CGI:%=cgi-bin/%.c),$(wildcard cgi-bin/*.c))
+CGI_COMMON := $(filter-out $(CGI:%=cgi-bin/%.c) cgi-bin/admin-%.c,$(wildcard cgi-bin/*.c))
+CGI_ADMIN := $(wildcard cgi-bin/admin-*.c)
 BIN := rbe-admin rbe-batch
 BIN_COMMON := $(filter-out $(BIN:%=bin/%.c) bin/admin-%.c,$(wildcard bin/*.c))
 BIN_ADMIN := $(wildcard bin/admin-*.c)
 PROGRAMS := $(CGI:%=$(B)/cgi-bin/%.fcgi) $(BIN:%=$(B)/bin/%) $(B)/bin/rbe-serve $(B)/libexec/rbe/rbe-inspect
-UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test-*.c))
+HEADERS := $(wildcard lib/*/*.h bin/*.h cgi-bin/*.h libexec/*.h tests/*/*.h)
+
+UNIT := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/unit/test-*.c))
+FUZZ := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/fuzz/fuzz-*.c))
+SCRIPTS := $(wildcard tests/http/*.t tests/golden/*.t tests/regress/*.t)
+INVERTED := $(B)/tests/inverted
 
 all: $(PROGRAMS)
 
-$(B)/obj/%.o: %.c config.mk
-	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+# Rewritten only when it changes, so that other flags, another compiler or version build everything anew.
+FLAGS = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(FUZZER)
+$(B)/flags: FORCE
+	@mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(FLAGS))' > $@.$$$$; \
+	if cmp -s $@.$$$$ $@; then rm -f $@.$$$$; else mv -f $@.$$$$ $@; fi
 
-$(B)/gen/schema.c: schema/embed.awk $(sort $(wildcard schema/*.sql))
-	@mkdir -p $(@D)
-	$(call say,GEN,$@)LC_ALL=C awk -f schema/embed.awk $(sort $(wildcard schema/*.sql)) > $@.tmp && mv $@.tmp $@
-
-$(B)/obj/gen/schema.o: $(B)/gen/schema.c
-	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
-
-$(B)/librbe.a: $(LIB_OBJ)
-	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $(LIB_OBJ)
-
+compile = $(call say,CC,$<)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+archive = $(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 link = $(call say,LD,$@)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 
+$(B)/obj/%.o: %.c $(B)/flags
+	$(compile)
+$(B)/gen/schema.c: schema/embed.awk $(sort $(wildcard schema/*.sql))
+	$(call say,GEN,$@)mkdir -p $(@D) && LC_ALL=C awk -f schema/embed.awk $(sort $(wildcard schema/*.sql)) > $@.tmp && mv $@.tmp $@
+$(B)/obj/gen/schema.o: $(B)/gen/schema.c $(B)/flags
+	$(compile)
+$(B)/librbe.a: $(LIB_OBJ)
+	$(archive)
+
+$(B)/cgi-bin/admin.fcgi: $(CGI_ADMIN:%.c=$(B)/obj/%.o)
 $(B)/cgi-bin/%.fcgi: $(B)/obj/cgi-bin/%.o $(CGI_COMMON:%.c=$(B)/obj/%.o) $(B)/librbe.a
 	$(link)
 $(B)/bin/rbe-admin: $(BIN_ADMIN:%.c=$(B)/obj/%.o)
@@ -66,17 +98,142 @@ $(BIN:%=$(B)/bin/%): $(B)/bin/%: $(B)/obj/bin/%.o $(BIN_COMMON:%.c=$(B)/obj/%.o)
 	$(link)
 $(B)/libexec/rbe/%: $(B)/obj/libexec/%.o $(B)/librbe.a
 	$(link)
-$(B)/bin/rbe-serve: bin/rbe-serve.in config.mk
-	@mkdir -p $(@D)
-	$(call say,GEN,$@)sed -e 's|@VERSION@|$(VERSION)|g' $< > $@.tmp && chmod 755 $@.tmp && mv $@.tmp $@
-$(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/librbe.a
-	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS) $(CMOCKA_LIBS)
+$(B)/bin/%: bin/%.in $(B)/flags
+	$(call say,GEN,$@)mkdir -p $(@D) && sed -e 's|@VERSION@|$(VERSION)|g' $< > $@.tmp && chmod 755 $@.tmp && mv $@.tmp $@
+
+# ---- tests ----
+
+$(UNIT): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/librbe.a
+	$(link) $(CMOCKA_LIBS)
+$(INVERTED): $(B)/obj/tests/lib/inverted.o
+	$(link) $(CMOCKA_LIBS)
+# A fuzz target is one function on (buffer, length): replay.c runs it over its corpus, libFuzzer (FUZZER=1) drives it.
+$(FUZZ): $(B)/tests/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/librbe.a $(if $(FUZZER),,$(B)/obj/tests/lib/replay.o)
+	$(link) $(if $(FUZZER),-fsanitize=fuzzer)
 
 unit: $(UNIT)
+fuzz-replay: $(FUZZ)
+
+lint:
+	$(call say,LINT,)tests/lint/lint .
+
+# Each header compiles alone.
+hdr-check: $(B)/gen/schema.c
+	$(call say,HDR,$(words $(HEADERS)) headers)printf '%s\n' $(HEADERS) | \
+	xargs -P $$(nproc) -I '{}' $(CC) $(ALL_CFLAGS) $(CMOCKA_CFLAGS) -Werror -fsyntax-only -include '{}' -x c /dev/null
+
+TESTS = $(UNIT) $(FUZZ) $(SCRIPTS)
+check: lint hdr-check all $(UNIT) $(FUZZ) $(INVERTED)
+	@RBE_BUILD='$(B)' tests/check $(if $(MINIMUM),--minimum $(MINIMUM)) --all $(TESTS)
+
+check-long: lint hdr-check all $(UNIT) $(FUZZ) $(INVERTED)
+	@RBE_BUILD='$(B)' RBE_LONG=1 RBE_BIG=1024 tests/check --timeout 3600 --all $(TESTS) $(wildcard tests/long/*.t)
+
+asan:
+	$(Q)+$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined check
+ubsan:
+	$(Q)+$(MAKE) --no-print-directory B=$(B)/ubsan SAN=undefined check
+
+check-valgrind: $(UNIT) $(FUZZ)
+	@command -v valgrind >/dev/null || { echo 'check-valgrind: valgrind is not installed' >&2; exit 1; }
+	@RBE_BUILD='$(B)' RBE_WRAP='valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite' \
+	tests/check --minimum 1 $(UNIT) $(FUZZ)
+
+coverage:
+	$(Q)rm -rf $(B)/coverage
+	$(Q)+$(MAKE) --no-print-directory B=$(B)/coverage HARDEN= CFLAGS='-O0 -g --coverage -fprofile-update=atomic' LDFLAGS=--coverage check
+	$(Q)find $(B)/coverage/obj -name '*.gcda' | LC_ALL=C sort | xargs gcov -n 2>/dev/null | awk -f tests/lib/coverage.awk
+
+FUZZ_TIME ?= 60
+fuzz:
+	@command -v clang >/dev/null || { echo 'fuzz: clang is not installed' >&2; exit 1; }
+	$(Q)+$(MAKE) --no-print-directory B=$(B)/fuzz CC=clang SAN=address,undefined,fuzzer-no-link FUZZER=1 fuzz-replay
+	$(Q)set -e; for f in $(FUZZ:$(B)/tests/fuzz/fuzz-%=%); do mkdir -p $(B)/fuzz/found/$$f; \
+	echo "fuzz-$$f: $(FUZZ_TIME) s"; $(B)/fuzz/tests/fuzz/fuzz-$$f -max_total_time=$(FUZZ_TIME) -print_final_stats=0 \
+	-artifact_prefix=$(B)/fuzz/found/$$f- $(B)/fuzz/found/$$f tests/fuzz/corpus/$$f 2> $(B)/fuzz/found/$$f.log || \
+	{ tail -n 40 $(B)/fuzz/found/$$f.log; exit 1; }; done
+
+# ---- installation ----
+
+cgidir = $(prefix)/cgi-bin
+libexecdir = $(prefix)/libexec/rbe
+docdir = $(datadir)/doc/rbe
+DOCS = README.md CHANGELOG.md CONTRIBUTING.md LICENSE lighttpd.conf.example $(wildcard share/doc/*.md) $(wildcard etc/*.cron)
+into = $(DESTDIR)$(1)
+
+install: all
+	$(Q)$(INSTALL) -d $(call into,$(bindir)) $(call into,$(cgidir)) $(call into,$(libexecdir)) \
+	$(call into,$(mandir))/man5 $(call into,$(mandir))/man8 $(call into,$(docdir)) $(call into,$(sysconfdir))/rbe
+	$(Q)$(INSTALL) -m 755 $(BIN:%=$(B)/bin/%) $(B)/bin/rbe-serve $(call into,$(bindir))
+	$(Q)$(INSTALL) -m 755 $(CGI:%=$(B)/cgi-bin/%.fcgi) $(call into,$(cgidir))
+	$(Q)$(INSTALL) -m 755 $(B)/libexec/rbe/rbe-inspect $(call into,$(libexecdir))
+	$(Q)$(INSTALL) -m 644 $(wildcard share/man/*.5) $(call into,$(mandir))/man5
+	$(Q)$(INSTALL) -m 644 $(wildcard share/man/*.8) $(call into,$(mandir))/man8
+	$(Q)$(INSTALL) -m 644 $(DOCS) $(call into,$(docdir))
+	$(Q)$(INSTALL) -m 644 etc/rbe.yaml.example $(call into,$(sysconfdir))/rbe
+	@echo "installed rbe $(VERSION) below $(DESTDIR)$(prefix)"
+
+# rbe.yaml and all data stay: they are the admin's.
+uninstall:
+	$(Q)rm -f $(BIN:%=$(call into,$(bindir))/%) $(call into,$(bindir))/rbe-serve $(CGI:%=$(call into,$(cgidir))/%.fcgi) \
+	$(call into,$(libexecdir))/rbe-inspect $(call into,$(sysconfdir))/rbe/rbe.yaml.example \
+	$(patsubst share/man/%,$(call into,$(mandir))/man5/%,$(wildcard share/man/*.5)) \
+	$(patsubst share/man/%,$(call into,$(mandir))/man8/%,$(wildcard share/man/*.8)) \
+	$(addprefix $(call into,$(docdir))/,$(notdir $(DOCS)))
+	$(Q)rmdir $(call into,$(libexecdir)) $(call into,$(cgidir)) $(call into,$(docdir)) $(call into,$(sysconfdir))/rbe 2>/dev/null || :
+
+installcheck:
+	$(Q)tests/lib/installcheck '$(VERSION)' '$(call into,$(bindir))' '$(call into,$(cgidir))' '$(call into,$(libexecdir))' \
+	'$(call into,$(mandir))' '$(call into,$(sysconfdir))/rbe'
+
+DIST = rbe-$(VERSION)
+dist: configure
+	$(call say,DIST,$(DIST).tar.gz)git -c safe.directory='*' ls-files -z | LC_ALL=C sort -z | \
+	tar -c --null -T - --owner=0 --group=0 --transform 's|^|$(DIST)/|S' -f $(B)/dist.tar && \
+	tar -r -f $(B)/dist.tar --owner=0 --group=0 --transform 's|^|$(DIST)/|S' configure config.h.in install-sh && \
+	gzip -n < $(B)/dist.tar > $(DIST).tar.gz && rm -f $(B)/dist.tar
+
+# The source archive alone builds, passes its tests, installs below DESTDIR, and leaves nothing behind when uninstalled.
+distcheck: dist
+	$(Q)rm -rf $(B)/distcheck && mkdir -p $(B)/distcheck && tar -C $(B)/distcheck -xf $(DIST).tar.gz
+	$(Q)+cd $(B)/distcheck/$(DIST) && ./configure -q --prefix=/opt/rbe && $(MAKE) --no-print-directory check && \
+	for t in install installcheck uninstall; do $(MAKE) --no-print-directory $$t DESTDIR="$$PWD/root" || exit 1; done && \
+	left=$$(find root ! -type d); test -z "$$left" || { echo "distcheck: left after uninstall: $$left" >&2; exit 1; }
+	$(Q)rm -rf $(B)/distcheck
+	@echo "$(DIST).tar.gz is ready"
+
+# ---- the rest ----
+
+run: all
+	$(B)/bin/rbe-serve --data $(B)/data
+
+tags: FORCE
+	$(call say,TAGS,)ctags -R lib bin cgi-bin libexec
+
+compile_commands.json: FORCE
+	$(call say,GEN,$@){ printf '['; sep=; for f in $(LIB_SRC) $(wildcard bin/*.c cgi-bin/*.c libexec/*.c tests/*/*.c); do \
+	printf '%s\n{"directory":"%s","file":"%s","command":"%s -c %s"}' "$$sep" "$$PWD" $$f \
+	'$(subst ",\\\",$(subst ','\'',$(subst \,,$(CC) $(ALL_CFLAGS))))' $$f; sep=,; done; printf '\n]\n'; } > $@
 
 clean:
 	rm -rf $(B)
+distclean: clean
+	rm -rf autom4te.cache configure configure~ config.status config.log config.h config.h.in config.mk aclocal.m4 install-sh \
+	compile_commands.json tags rbe-*.tar.gz
 
-.PHONY: all unit clean
+ifdef CONFIGURED
+# A changed configure.ac or config.mk.in configures again, with the options given last time.
+configure: configure.ac
+	autoreconf -i && touch $@
+config.status: configure
+	$(if $(wildcard config.status),./config.status --recheck,./configure)
+config.mk: config.mk.in config.status
+	./config.status -q && touch config.mk
+endif
+
+FORCE:
+.PHONY: all unit fuzz-replay lint hdr-check check check-long asan ubsan check-valgrind coverage fuzz install uninstall \
+	installcheck dist distcheck run clean distclean FORCE
 .SECONDARY:
+.DELETE_ON_ERROR:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -186,7 +186,8 @@ static enum rbe_code tar_file(struct state *s, struct rbe_arc *a, const struct r
 }
 
 /* A hard link becomes a file of its own, and what it unpacks to counts. */
-static enum rbe_code tar_hardlink(struct state *s, const struct rbe_arc_entry *from, struct rbe_rules_span path, struct rbe_err *e)
+static enum rbe_code tar_hardlink(struct state *s, const struct rbe_arc_entry *from, struct rbe_rules_span path,
+                                  struct rbe_err *e)
 {
     struct rbe_rules_span target = rbe_rules_path(from->target, strlen(from->target), false);
     size_t id;

@@ -47,7 +47,8 @@ enum rbe_code rbe_arc_next(struct rbe_arc *a, struct rbe_arc_entry *ret, bool *r
 /* The next bytes of the present entry's data; *ret_n of 0 at its end. */
 enum rbe_code rbe_arc_read(struct rbe_arc *a, void *p, size_t n, size_t *ret_n, struct rbe_err *e) RBE_MUST_USE;
 
-struct rbe_arc_writer;           /* a tar.gz being written: pax only where ustar cannot hold it, no owner, one gzip member without time or name */
+/* A tar.gz being written: pax only where ustar cannot hold it, no owner, one gzip member without time or name. */
+struct rbe_arc_writer;
 struct rbe_arc_writer *rbe_arc_writer_new(int fd);
 void rbe_arc_writer_free(struct rbe_arc_writer *w);
 RBE_DEFINE_CLEANUP(arc_writer, struct rbe_arc_writer, rbe_arc_writer_free)

@@ -15,8 +15,9 @@ typedef enum rbe_code (*rbe_sink)(void *arg, const void *p, size_t n, struct rbe
 
 uint32_t rbe_crc32(uint32_t crc, const void *p, size_t n);    /* start with 0 */
 
-/* Inflates the raw DEFLATE stream in fd's bytes [offset, offset+packed) into sink, giving at most `size` bytes. A stream that is
- * broken, ends early, goes on behind its end, or gives another size: RBE_INVALID, field "file". ret_crc: CRC-32 of what came out. */
+/* Inflates the raw DEFLATE stream in fd's bytes [offset, offset+packed) into sink, giving at most `size` bytes. A stream
+ * that is broken, ends early, goes on behind its end, or gives another size: RBE_INVALID, field "file". ret_crc: CRC-32 of
+ * what came out. */
 enum rbe_code rbe_inflate(int fd, uint64_t offset, uint64_t packed, uint64_t size, rbe_sink sink, void *arg, uint32_t *ret_crc,
                           struct rbe_err *e) RBE_MUST_USE;
 

@@ -34,8 +34,9 @@ struct rbe_zip {
     size_t n;
 };
 
-/* Reads and checks the directory of the archive on fd (regular file, read with pread). Entries live in the arena, in the order
- * of their data. More than max_entries, or anything against the rules above: RBE_INVALID, field "file", message naming entry and rule. */
+/* Reads and checks the directory of the archive on fd (regular file, read with pread). Entries live in the arena, in the
+ * order of their data. More than max_entries, or anything against the rules above: RBE_INVALID, field "file", message naming
+ * entry and rule. */
 enum rbe_code rbe_zip_open(int fd, size_t max_entries, struct rbe_arena *arena, struct rbe_zip *ret, struct rbe_err *e)
     RBE_MUST_USE;
 /* Unpacks one entry piece by piece into sink; checks size and CRC-32 (RBE_INVALID when they differ). */

@@ -5,10 +5,16 @@
 #define RBE_TESTS_SCRATCH_H
 
 #include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "lib/base/mem.h"
 #include "lib/wrap/child.h"

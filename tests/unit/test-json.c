@@ -24,7 +24,8 @@ static void test_values(void **state)
     bool b = false;
     size_t len = 0;
 
-    assert_int_equal(parse(" {\"a\":\"x\\u00e9\",\"n\":-42,\"b\":true,\"z\":null,\"l\":[\"p\",7,{}],\"u\":\"a\\u0000b\",\"f\":1.5}\n",
+    assert_int_equal(parse(" {\"a\":\"x\\u00e9\",\"n\":-42,\"b\":true,\"z\":null,\"l\":[\"p\",7,{}],"
+                           "\"u\":\"a\\u0000b\",\"f\":1.5}\n",
                            &doc, &e), RBE_OK);
     assert_true(rbe_json_is_object(doc));
     assert_string_equal(rbe_json_text(rbe_json_find(doc, "a"), NULL), "x\xc3\xa9");

@@ -112,7 +112,8 @@ static void test_sizes_overflow(void **state)
 static void test_normal_form(void **state)
 {
     static const char want[] = HEAD "d\t0755\t0\t-\td\n"
-                                    "f\t0755\t5368709120\tabababababababababababababababababababababababababababababababab\td/big file\n"
+                                    "f\t0755\t5368709120\t"
+                                    "abababababababababababababababababababababababababababababababab\td/big file\n"
                                     "l\t0777\t0\t-\tlink\td/big file\n";
     rbe_auto(manifest) struct rbe_manifest m = {0};
     rbe_auto(str) struct rbe_str text = {0};
