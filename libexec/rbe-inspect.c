@@ -14,20 +14,10 @@
 #include <unistd.h>
 
 #include "lib/base/codec.h"
+#include "lib/base/sanitize.h"
 #include "lib/patch/inspect.h"
 
 enum { ARCHIVE_FD = 3, EXIT_USAGE = 2, EXIT_REFUSED = 3, EXIT_FAILED = 4 };
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define INSTRUMENTED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define INSTRUMENTED 1
-#endif
-#endif
-#ifndef INSTRUMENTED
-#define INSTRUMENTED 0
-#endif
 
 static bool limit(__rlimit_resource_t what, rlim_t most)
 {
@@ -44,7 +34,7 @@ static bool limit(__rlimit_resource_t what, rlim_t most)
 
 /* Root's powers over files are of no use here. Where even root may not change its user (a container without the capability),
  * it has no such powers either. */
-static bool become_nobody(void)
+__attribute__((unused)) static bool become_nobody(void)
 {
     enum { NOBODY = 65534 };
 
@@ -61,9 +51,11 @@ static bool lower_rights(void)
 
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !limit(RLIMIT_CORE, 0) || !limit(RLIMIT_NOFILE, DESCRIPTORS))
         return false;
-    if (INSTRUMENTED)
-        return true;
+#if RBE_SANITIZED
+    return true;
+#else
     return limit(RLIMIT_FSIZE, 0) && become_nobody() && limit(RLIMIT_NPROC, 0) && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
+#endif
 }
 
 static bool read_arguments(int argc, char **argv, struct rbe_inspect *ret)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/base/quote.h"
+#include "lib/base/sanitize.h"
 #include "lib/base/utf8.h"
 #include "lib/wrap/child.h"
 
@@ -14,21 +15,8 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 3 };
 /* Bounds of the child. Memory: xz -9 and zstd's largest default window take up to 200 MiB, and each entry is kept three times
  * with its names. Time: 8 MiB of unpacked bytes a second is a tenth of what a slow machine does. Output: names of 350 bytes on
  * average, where real trees have 60. */
-static const uint64_t MEMORY = 512u << 20, MEMORY_ENTRY = 1024, CPU_SECONDS = 60, CPU_BYTES_SECOND = 8u << 20;
-static const uint64_t OUTPUT = 1u << 20, OUTPUT_ENTRY = 512;
-
-/* Sanitizers reserve terabytes of address space for their shadow. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { BOUND_MEMORY = 0 };
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-enum { BOUND_MEMORY = 0 };
-#else
-enum { BOUND_MEMORY = 1 };
-#endif
-#else
-enum { BOUND_MEMORY = 1 };
-#endif
+enum { MEMORY = 512 << 20, MEMORY_ENTRY = 1024, CPU_SECONDS = 60, CPU_BYTES_SECOND = 8 << 20 };
+enum { OUTPUT = 1 << 20, OUTPUT_ENTRY = 512 };
 
 /* a + b * n, or the largest number when that is too much. */
 static uint64_t bound(uint64_t a, uint64_t b, uint64_t n)
@@ -36,6 +24,16 @@ static uint64_t bound(uint64_t a, uint64_t b, uint64_t n)
     uint64_t v;
 
     return __builtin_mul_overflow(b, n, &v) || __builtin_add_overflow(a, v, &v) ? UINT64_MAX / 2 : v;
+}
+
+static uint64_t memory_for(uint64_t entries)
+{
+#if RBE_SANITIZED
+    (void)entries;
+    return 0;
+#else
+    return bound(MEMORY, MEMORY_ENTRY, entries);
+#endif
 }
 
 /* "rule<TAB>message<NEWLINE>" as the child's refusal. */
@@ -93,7 +91,7 @@ enum rbe_code rbe_inspector_run(const char *program, const struct rbe_inspect *w
         .argv = argv,
         .pass_fd = what->fd,
         .cpu_seconds = CPU_SECONDS + what->limits.bytes / CPU_BYTES_SECOND,
-        .memory_bytes = BOUND_MEMORY ? bound(MEMORY, MEMORY_ENTRY, what->limits.entries) : 0,
+        .memory_bytes = memory_for(what->limits.entries),
         .out_max = (size_t)bound(OUTPUT, OUTPUT_ENTRY, what->limits.entries),
     };
     enum rbe_code code = rbe_child_run(&child, &out, &errors, &end, &inner);
