@@ -133,7 +133,7 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
     [RBE_SQL_JOB_FIND] = USAGE("job find", "SELECT " JOB " FROM job WHERE kind = ?1 AND subject = ?2"),
     [RBE_SQL_JOB_RAISE] = USAGE("job raise", "UPDATE job SET weight = ?2 WHERE id = ?1 AND state = 0 AND weight < ?2"),
     [RBE_SQL_JOB_LEASES] = USAGE("job leases", "SELECT " JOB " FROM job WHERE state = 1 ORDER BY id"),
-    /* Walks what is queued, weightiest first, as far as the first that is due; without the hint SQLite would sort all. */
+    /* Walks what is queued, weightiest first, as far as the first that is due; without the hint SQLite sorts all. */
     [RBE_SQL_JOB_NEXT] = USAGE("job next", "SELECT /*scan*/ " JOB " FROM job INDEXED BY job_runnable "
                                            "WHERE state = 0 AND run_at <= ?1 "
                                            "ORDER BY weight DESC, run_at, id LIMIT 1"),
