@@ -28,8 +28,8 @@ say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)';)
 WARN := -Wall -Wextra
 ifdef DEV
 WARN += -Werror -Wshadow -Wpointer-arith -Wwrite-strings -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
-        -Wold-style-definition -Wundef -Wcast-align -Wswitch-enum -Wimplicit-fallthrough -Wnull-dereference -Wcast-qual \
-        -Wredundant-decls -Wnested-externs -Winit-self -Wdate-time
+        -Wold-style-definition -Wundef -Wcast-align -Wswitch-enum -Wimplicit-fallthrough -Wnull-dereference \
+        -Wcast-qual -Wredundant-decls -Wnested-externs -Winit-self -Wdate-time
 ifneq ($(findstring clang,$(CC)),)
 WARN += -Wno-gnu-statement-expression -Wconditional-uninitialized -Wcomma -Wunreachable-code-aggressive -Wassign-enum
 else
@@ -49,7 +49,8 @@ ALL_CFLAGS = -std=gnu11 -fPIE $(WARN) $(HARDEN) $(SANFLAGS) $(DEFS) -I. -I$(B)/g
              $(FCGI_CFLAGS) $(SQLITE_CFLAGS) $(YAML_CFLAGS) $(JSONC_CFLAGS) $(CRYPTO_CFLAGS) $(ARCHIVE_CFLAGS) \
              $(ZLIB_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
-LIBS = $(FCGI_LIBS) $(SQLITE_LIBS) $(YAML_LIBS) $(JSONC_LIBS) $(CRYPTO_LIBS) $(ARCHIVE_LIBS) $(ZLIB_LIBS) $(UNISTRING_LIBS)
+LIBS = $(FCGI_LIBS) $(SQLITE_LIBS) $(YAML_LIBS) $(JSONC_LIBS) $(CRYPTO_LIBS) $(ARCHIVE_LIBS) \
+       $(ZLIB_LIBS) $(UNISTRING_LIBS)
 
 # ---- what is made of what ----
 
@@ -84,7 +85,7 @@ link = $(call say,LD,$@)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.
 $(B)/obj/%.o: %.c $(B)/flags
 	$(compile)
 $(B)/gen/schema.c: schema/embed.awk $(sort $(wildcard schema/*.sql))
-	$(call say,GEN,$@)mkdir -p $(@D) && LC_ALL=C awk -f schema/embed.awk $(sort $(wildcard schema/*.sql)) > $@.tmp && mv $@.tmp $@
+	$(call say,GEN,$@)mkdir -p $(@D) && LC_ALL=C awk -f $^ > $@.tmp && mv $@.tmp $@
 $(B)/obj/gen/schema.o: $(B)/gen/schema.c $(B)/flags
 	$(compile)
 $(B)/librbe.a: $(LIB_OBJ)
@@ -141,7 +142,8 @@ check-valgrind: $(UNIT) $(FUZZ)
 
 coverage:
 	$(Q)rm -rf $(B)/coverage
-	$(Q)+$(MAKE) --no-print-directory B=$(B)/coverage HARDEN= CFLAGS='-O0 -g --coverage -fprofile-update=atomic' LDFLAGS=--coverage check
+	$(Q)+$(MAKE) --no-print-directory B=$(B)/coverage HARDEN= LDFLAGS=--coverage \
+	CFLAGS='-O0 -g --coverage -fprofile-update=atomic' check
 	$(Q)find $(B)/coverage/obj -name '*.gcda' | LC_ALL=C sort | xargs gcov -n 2>/dev/null | awk -f tests/lib/coverage.awk
 
 FUZZ_TIME ?= 60
@@ -158,7 +160,8 @@ fuzz:
 cgidir = $(prefix)/cgi-bin
 libexecdir = $(prefix)/libexec/rbe
 docdir = $(datadir)/doc/rbe
-DOCS = README.md CHANGELOG.md CONTRIBUTING.md LICENSE lighttpd.conf.example $(wildcard share/doc/*.md) $(wildcard etc/*.cron)
+DOCS = README.md CHANGELOG.md CONTRIBUTING.md LICENSE lighttpd.conf.example \
+       $(wildcard share/doc/*.md etc/*.cron)
 into = $(DESTDIR)$(1)
 
 install: all
@@ -180,11 +183,12 @@ uninstall:
 	$(patsubst share/man/%,$(call into,$(mandir))/man5/%,$(wildcard share/man/*.5)) \
 	$(patsubst share/man/%,$(call into,$(mandir))/man8/%,$(wildcard share/man/*.8)) \
 	$(addprefix $(call into,$(docdir))/,$(notdir $(DOCS)))
-	$(Q)rmdir $(call into,$(libexecdir)) $(call into,$(cgidir)) $(call into,$(docdir)) $(call into,$(sysconfdir))/rbe 2>/dev/null || :
+	$(Q)rmdir $(call into,$(libexecdir)) $(call into,$(cgidir)) $(call into,$(docdir)) \
+	$(call into,$(sysconfdir))/rbe 2>/dev/null || :
 
 installcheck:
-	$(Q)tests/lib/installcheck '$(VERSION)' '$(call into,$(bindir))' '$(call into,$(cgidir))' '$(call into,$(libexecdir))' \
-	'$(call into,$(mandir))' '$(call into,$(sysconfdir))/rbe'
+	$(Q)tests/lib/installcheck '$(VERSION)' '$(call into,$(bindir))' '$(call into,$(cgidir))' \
+	'$(call into,$(libexecdir))' '$(call into,$(mandir))' '$(call into,$(sysconfdir))/rbe'
 
 DIST = rbe-$(VERSION)
 dist: configure
@@ -218,8 +222,8 @@ compile_commands.json: FORCE
 clean:
 	rm -rf $(B)
 distclean: clean
-	rm -rf autom4te.cache configure configure~ config.status config.log config.h config.h.in config.mk aclocal.m4 install-sh \
-	compile_commands.json tags rbe-*.tar.gz
+	rm -rf autom4te.cache configure configure~ config.status config.log config.h config.h.in config.mk aclocal.m4 \
+	install-sh compile_commands.json tags rbe-*.tar.gz
 
 ifdef CONFIGURED
 # A changed configure.ac or config.mk.in configures again, with the options given last time.
