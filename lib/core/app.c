@@ -1,9 +1,9 @@
 #include "lib/core/app.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "lib/core/vercmp.h"
 #include "lib/store/resource.h"
@@ -23,25 +23,30 @@ static struct rbe_store_options store_options(const struct rbe_settings *setting
     };
 }
 
+/* The path of the running program; without /proc, what it was started as. */
+static char *find_myself(void)
+{
+    char *exe = realpath("/proc/self/exe", NULL);
+    const char *started = exe ? NULL : (const char *)getauxval(AT_EXECFN);
+
+    return started ? realpath(started, NULL) : exe;
+}
+
 /* Beside this program, as installed or in the build tree (from bin/, from cgi-bin/ two deep, from tests/unit/), else
  * where ./configure said. */
 static char *find_inspector(void)
 {
     static const char *const above[] = {"..", "../.."};
-    char exe[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+    rbe_autofree char *exe = find_myself();
+    char *slash = exe ? strrchr(exe, '/') : NULL;
 
-    if (n > 0) {
-        exe[n] = '\0';
-        char *slash = strrchr(exe, '/');
-        if (slash)
-            *slash = '\0';
-        for (size_t i = 0; slash && i < RBE_COUNT(above); i++) {
-            rbe_autofree char *path = rbe_strfmt("%s/%s/" INSPECTOR, exe, above[i]);
+    if (slash)
+        *slash = '\0';
+    for (size_t i = 0; slash && i < RBE_COUNT(above); i++) {
+        rbe_autofree char *path = rbe_strfmt("%s/%s/" INSPECTOR, exe, above[i]);
 
-            if (access(path, X_OK) == 0)
-                return rbe_steal(path);
-        }
+        if (access(path, X_OK) == 0)
+            return rbe_steal(path);
     }
     return rbe_strdup(RBE_PREFIX "/" INSPECTOR);
 }

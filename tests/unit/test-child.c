@@ -105,6 +105,9 @@ static void test_nothing_is_inherited(void **state)
     rbe_autoclose int open_here = open("/dev/null", O_RDONLY), high = dup2(open_here, 200);
 
     (void)state;
+    /* the child counts its descriptors there */
+    if (access("/proc/self/fd", R_OK) != 0)
+        skip();
     assert_true(open_here >= 0 && high == 200);
     assert_int_equal(setenv("RBE_SECRET", "x", 1), 0);
     (void)signal(SIGPIPE, SIG_IGN);
