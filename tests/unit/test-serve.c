@@ -462,7 +462,9 @@ static void a_worker_that_cannot_open_is_tried_again(void **state)
     pid_t pid = start(&o);
     nap(300);
     assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
-    assert_int_equal(stop(pid), 0);
+    /* On a busy machine it may not have come as far as to take signals itself. */
+    status = stop(pid);
+    assert_true(status == 0 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM));
 
     o.workers = 1;
     pid = start(&o);
