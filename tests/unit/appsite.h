@@ -124,8 +124,8 @@ static inline void site_shell(struct site *s, const char *command, const char *o
 /* SQL on a connection of its own, as another program would. */
 static inline void site_sql(struct site *s, const char *file, const char *sql)
 {
-    const struct rbe_db_options o = {.path = site_path(s, file), .mode = RBE_DB_CREATE, .cache_kib = 100, .busy_ms = 5000,
-                                     .loose_keys = true};
+    const struct rbe_db_options o = {
+        .path = site_path(s, file), .mode = RBE_DB_CREATE, .cache_kib = 100, .busy_ms = 5000, .loose_keys = true};
     rbe_autoptr(db) struct rbe_db *db = NULL;
 
     must(s, rbe_db_open(&o, &db, &s->e));
