@@ -196,8 +196,10 @@ int main(int argc, char **argv)
                                  show_status_call = {RBE_SCOPE_PUBLISH, true, show_status};
     static const struct rbe_route routes[] = {
         {.methods = RBE_POST, .pattern = "/resources", .handle = handle_call, .data = &create_resource_call},
-        {.methods = RBE_POST, .pattern = "/resources/{}/versions", .handle = handle_call, .data = &publish_version_call},
-        {.methods = RBE_GET, .pattern = "/resources/{}/versions/status", .handle = handle_call, .data = &show_status_call},
+        {.methods = RBE_POST, .pattern = "/resources/{}/versions", .handle = handle_call,
+         .data = &publish_version_call},
+        {.methods = RBE_GET, .pattern = "/resources/{}/versions/status", .handle = handle_call,
+         .data = &show_status_call},
         {.methods = RBE_GET, .pattern = "/health", .handle = handle_health},
         {.methods = RBE_GET, .pattern = "/metrics", .handle = handle_metrics},
     };
