@@ -170,8 +170,7 @@ install: all
 	$(Q)$(INSTALL) -m 755 $(BIN:%=$(B)/bin/%) $(B)/bin/rbe-serve $(call into,$(bindir))
 	$(Q)$(INSTALL) -m 755 $(CGI:%=$(B)/cgi-bin/%.fcgi) $(call into,$(cgidir))
 	$(Q)$(INSTALL) -m 755 $(B)/libexec/rbe/rbe-inspect $(call into,$(libexecdir))
-	$(Q)$(INSTALL) -m 644 $(wildcard share/man/*.5) $(call into,$(mandir))/man5
-	$(Q)$(INSTALL) -m 644 $(wildcard share/man/*.8) $(call into,$(mandir))/man8
+	$(Q)for page in share/man/*.[58]; do $(INSTALL) -m 644 $$page $(call into,$(mandir))/man$${page##*.} || exit 1; done
 	$(Q)$(INSTALL) -m 644 $(DOCS) $(call into,$(docdir))
 	$(Q)$(INSTALL) -m 644 etc/rbe.yaml.example $(call into,$(sysconfdir))/rbe
 	@echo "installed rbe $(VERSION) below $(DESTDIR)$(prefix)"
