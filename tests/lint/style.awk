@@ -6,7 +6,8 @@ BEGIN {
 
 FNR == 1 { begun = 0; comment = 0 }
 
-length($0) > 130 { printf "%s:%d: longer than 130 columns\n", FILENAME, FNR }
+# Tests may show bytes in one line.
+length($0) > 130 && FILENAME !~ /^tests\// { printf "%s:%d: longer than 130 columns\n", FILENAME, FNR }
 /\t/ { printf "%s:%d: a tab\n", FILENAME, FNR }
 /[ ]$/ { printf "%s:%d: white space at the end\n", FILENAME, FNR }
 /(TODO|FIXME|[^X]XXX[^X])/ { printf "%s:%d: unfinished work\n", FILENAME, FNR }
