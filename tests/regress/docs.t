@@ -1,0 +1,68 @@
+# The documentation against the programs: every setting, verb and option is in its manual page, pages are well-formed, links
+# lead to files, the example for lighttpd is one it takes.
+use strict;
+use warnings;
+use lib 'tests/lib';
+use File::Basename qw(dirname);
+use File::Temp qw(tempdir);
+use Rbe::Test qw(build_dir run slurp spew);
+use Test::More;
+
+my $bin = build_dir() . '/bin';
+my $dir = tempdir(CLEANUP => 1);
+
+sub page { my ($name) = @_; my $text = slurp("share/man/$name"); $text =~ s/\\&//g; return $text }
+
+# Settings.
+my ($status, $out, $err) = run("$bin/rbe-admin", '--config', "$dir/rbe.yaml", 'init');
+is $status, 0, 'init' or diag $err;
+($status, $out) = run("$bin/rbe-admin", '--config', "$dir/rbe.yaml", 'config', 'list');
+my @settings = $out =~ /^([a-z]+\.[a-z_]+)/mg;
+my @described = page('rbe.yaml.5') =~ /^\.It Cm ([a-z]+\.[a-z_]+)$/mg;
+is_deeply \@described, \@settings, 'rbe.yaml.5 describes every setting, in order';
+
+# Verbs and their options.
+($status, $out) = run("$bin/rbe-admin", '--help');
+my ($verbs) = $out =~ /^Verbs:\n(.*?)\n\n/ms;
+my @verbs = $verbs =~ /^  ([a-z]+(?: [a-z]+)?)/mg;
+cmp_ok scalar(@verbs), '>', 10, 'verbs were found';
+my $page = page('rbe-admin.8');
+for my $verb (@verbs) {
+    my ($item) = $page =~ /^(\.It (?:Xo\n\.)?Cm \Q$verb\E(?=[ \n]).*?)(?=^\.It |^\.El)/ms;
+    ok defined $item, "rbe-admin.8 describes $verb" or next;
+    ($status, $out) = run("$bin/rbe-admin", split(/ /, $verb), '--help');
+    my @options = grep { !/^(config|json|help|version)$/ } $out =~ /^  --([a-z-]+)/mg;
+    like $item, qr/\bFl -\Q$_\E\b/, "rbe-admin.8: $verb --$_" for @options;
+}
+for my $tool (qw(rbe-batch rbe-serve)) {
+    ($status, $out) = run("$bin/$tool", '--help');
+    my $text = page("$tool.8");
+    like $text, qr/\bFl -\Q$_\E\b/, "$tool.8: --$_" for $out =~ /^  --([a-z-]+)/mg;
+}
+
+# Well-formed pages, each with the references it makes.
+my @pages = map { s{.*/}{}r } glob 'share/man/*.[0-9]';
+for my $name (@pages) {
+    ($status, $out) = run('mandoc', '-Tlint', '-W', 'warning', "share/man/$name");
+    is $out, '', "$name is well-formed";
+    for my $xr (page($name) =~ /^\.Xr (rbe\S* \d)/mg) {
+        ok -e 'share/man/' . ($xr =~ tr/ /./r), "$name refers to $xr";
+    }
+}
+
+# Links of the documents.
+for my $file (glob '*.md share/doc/*.md') {
+    for my $link (slurp($file) =~ /\]\(([^)#\s]+)(?:#[^)]*)?\)/g) {
+        ok -e dirname($file) . "/$link", "$file links to $link" if $link !~ /^[a-z]+:/;
+    }
+}
+
+SKIP: {
+    my ($lighttpd) = grep { -x } map { "$_/lighttpd" } '/usr/sbin', split(/:/, $ENV{PATH});
+    skip 'no lighttpd', 1 if !$lighttpd;
+    # Modules that are packages of their own, and users and directories of an installation, are not looked at.
+    my $conf = slurp('lighttpd.conf.example') =~ s/"mod_openssl", //r =~ s/^ +ssl\..*\n//mgr;
+    ($status, $out, $err) = run($lighttpd, '-t', '-f', spew("$dir/lighttpd.conf", $conf));
+    is $status, 0, 'lighttpd takes lighttpd.conf.example' or diag "$out$err";
+}
+done_testing;
