@@ -1,7 +1,9 @@
 #include "lib/store/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -90,12 +92,25 @@ static enum rbe_code migrate_base(const struct rbe_store_options *o, enum rbe_ba
     return rbe_db_set_journal(db, o->journal == RBE_JOURNAL_WAL, e);
 }
 
+/* SQLite does not wait for others while it changes the journal mode, so those who bring a database up to date go one after
+ * the other. Where the file system has no such locks (NFS may not), it is as without. */
+static int lock_dir(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    while (fd >= 0 && flock(fd, LOCK_EX) < 0 && errno == EINTR)
+        ;
+    return fd;
+}
+
 enum rbe_code rbe_store_migrate(const struct rbe_store_options *o, unsigned *ret_applied, struct rbe_err *e)
 {
     unsigned applied = 0;
 
     if (mkdir(o->dir, 0750) < 0 && errno != EEXIST)
         return rbe_fail_errno(e, "cannot make %s", o->dir);
+    rbe_autoclose int lock = lock_dir(o->dir);
+    (void)lock;
     for (enum rbe_base base = 0; base < RBE_BASE_MAX; base++)
         RBE_TRY(migrate_base(o, base, &applied, e));
     if (ret_applied)
