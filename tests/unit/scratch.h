@@ -1,5 +1,5 @@
-/* For unit tests that need real files: a directory of their own that is gone afterwards, files in it, and programs run on it.
- * All of it fails the running test when something does not work.
+/* For unit tests that need real files: a directory of their own that is gone afterwards, files in it, and programs run
+ * on it. All of it fails the running test when something does not work.
  */
 #ifndef RBE_TESTS_SCRATCH_H
 #define RBE_TESTS_SCRATCH_H

@@ -124,7 +124,8 @@ static void test_dir_remove(void **state)
     rbe_autofree char *keep = scratch_path(*state, "outside/keep");
     struct rbe_err e = {0};
 
-    assert_int_equal(scratch_sh("cd \"$1\"; mkdir -p outside tree/a/b tree/empty; echo > outside/keep; echo > tree/a/b/f;"
+    assert_int_equal(scratch_sh("cd \"$1\"; mkdir -p outside tree/a/b tree/empty; echo > outside/keep;"
+                                "echo > tree/a/b/f;"
                                 "ln -s ../outside tree/out; ln -s ../../../outside tree/a/b/out; ln -s outside link;"
                                 "mkfifo tree/fifo; ln -s nowhere tree/dangling",
                                 *state, NULL, NULL), 0);

@@ -15,7 +15,8 @@
 #define HEAD "rbe-manifest 1\n"
 #define SUM "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
-static void add(struct rbe_manifest *m, enum rbe_kind kind, const char *path, const char *target, uint64_t size, uint16_t mode)
+static void add(struct rbe_manifest *m, enum rbe_kind kind, const char *path, const char *target, uint64_t size,
+                uint16_t mode)
 {
     struct rbe_entry entry = {.path = path, .target = target, .size = size, .kind = kind, .mode = mode};
 

@@ -10,7 +10,8 @@
 
 #include "lib/patch/plan.h"
 
-/* One entry a word: "path" or "path=content" is a file, "path*" an executable, "path/" a directory, "path>target" a link. */
+/* One entry a word: "path" or "path=content" is a file, "path*" an executable, "path/" a directory, "path>target" a
+ * link. */
 static void tree(struct rbe_manifest *m, const char *words)
 {
     rbe_autofree char *copy = rbe_strdup(words);
