@@ -59,6 +59,13 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
                                      "custom_data = coalesce(?3, custom_data) WHERE id = ?1"),
     [RBE_SQL_VERSION_SET_ORDER] =
         RELEASES("version set order", "UPDATE version SET order_by = ?2, order_key = ?3 WHERE id = ?1"),
+    [RBE_SQL_VERSION_SET_CHANNEL] =
+        RELEASES("version set channel", "UPDATE version SET channel = ?2 WHERE id = ?1"),
+    [RBE_SQL_VERSION_WITHDRAW] =
+        RELEASES("version withdraw", "UPDATE version SET withdrawn_at = ?2 WHERE id = ?1 AND withdrawn_at = 0"),
+    [RBE_SQL_VERSION_WITHDRAW_ALL] =
+        RELEASES("version withdraw all", "UPDATE version SET withdrawn_at = ?2 "
+                                         "WHERE resource = ?1 AND withdrawn_at = 0"),
     [RBE_SQL_VERSION_LIST] =
         RELEASES("version list", "SELECT " VERSION ", (SELECT count(*) FROM package p WHERE p.version = v.id "
                                  "AND p.format = 0 AND p.purged_at = 0) FROM version v WHERE v.resource = ?1 "

@@ -83,6 +83,22 @@ enum rbe_code rbe_version_set_order(struct rbe_store *s, int64_t id, int order_b
     return changes ? RBE_OK : not_found(e);
 }
 
+enum rbe_code rbe_version_set_channel(struct rbe_store *s, int64_t id, int channel, struct rbe_err *e)
+{
+    int64_t changes;
+
+    RBE_TRY(rbe_sql_run(s, RBE_SQL_VERSION_SET_CHANNEL, RBE_DB_VALUES(rbe_db_int(id), rbe_db_int(channel)), &changes,
+                        e));
+    return changes ? RBE_OK : not_found(e);
+}
+
+enum rbe_code rbe_version_withdraw(struct rbe_store *s, int64_t resource, int64_t id, int64_t now, int64_t *ret_n,
+                                   struct rbe_err *e)
+{
+    return rbe_sql_run(s, id ? RBE_SQL_VERSION_WITHDRAW : RBE_SQL_VERSION_WITHDRAW_ALL,
+                       RBE_DB_VALUES(rbe_db_int(id ? id : resource), rbe_db_int(now)), ret_n, e);
+}
+
 enum rbe_code rbe_version_list(struct rbe_store *s, const struct rbe_version_filter *f, struct rbe_arena *arena,
                                struct rbe_version **ret, size_t *ret_n, int64_t *ret_total, struct rbe_err *e)
 {

@@ -38,6 +38,12 @@ enum rbe_code rbe_version_set_data(struct rbe_store *s, int64_t id, const char *
 enum rbe_code rbe_version_set_order(struct rbe_store *s, int64_t id, int order_by, const void *key, size_t len,
                                     struct rbe_err *e) RBE_MUST_USE;
 
+enum rbe_code rbe_version_set_channel(struct rbe_store *s, int64_t id, int channel, struct rbe_err *e) RBE_MUST_USE;
+/* Withdraws one version, or all of a resource when id is 0. *ret_n: how many were not withdrawn before; those that were
+ * keep their time. */
+enum rbe_code rbe_version_withdraw(struct rbe_store *s, int64_t resource, int64_t id, int64_t now, int64_t *ret_n,
+                                   struct rbe_err *e) RBE_MUST_USE;
+
 struct rbe_version_filter {
     int64_t resource;
     int channel;                 /* -1 for any */
