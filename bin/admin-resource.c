@@ -2,6 +2,7 @@
 #include "bin/admin.h"
 #include "bin/table.h"
 #include "lib/core/catalog.h"
+#include "lib/core/release-change.h"
 #include "lib/core/release.h"
 
 enum { PAGE = 1000 };
@@ -121,5 +122,25 @@ enum rbe_code rbe_admin_resource_list(struct rbe_cli *cli, struct rbe_err *e)
     } else {
         rbe_table_put(&t, &cli->out);
     }
+    return RBE_OK;
+}
+
+enum rbe_code rbe_admin_resource_delete(struct rbe_cli *cli, struct rbe_err *e)
+{
+    struct rbe_resource r;
+    int64_t n;
+
+    RBE_TRY(rbe_catalog_resource(cli->app, cli->args[0], &cli->arena, &r, e));
+    RBE_TRY(rbe_release_withdraw_all(cli->app, &r, &n, e));
+    if (!cli->json) {
+        rbe_str_putf(&cli->out, "withdrawn: %lld versions of %s\n", (long long)n, r.rid);
+        return RBE_OK;
+    }
+    struct rbe_jsonw w = {.out = &cli->out};
+    rbe_jsonw_obj(&w, NULL);
+    rbe_jsonw_str(&w, "id", r.rid);
+    rbe_jsonw_int(&w, "withdrawn", n);
+    rbe_jsonw_obj_end(&w);
+    rbe_str_putc(&cli->out, '\n');
     return RBE_OK;
 }

@@ -10,6 +10,7 @@
 #include "bin/table.h"
 #include "lib/core/catalog.h"
 #include "lib/core/latest.h"
+#include "lib/core/release-change.h"
 #include "lib/core/release.h"
 
 enum { PAGE = 1000, PIECE = 256 * 1024, NOTE_BYTES = 256 * 1024 };
@@ -187,9 +188,9 @@ enum rbe_code rbe_admin_version_publish(struct rbe_cli *cli, struct rbe_err *e)
 
 /* ---- list, show ---- */
 
-static void put_version_fields(struct rbe_jsonw *w, const char *rid, const struct rbe_version *v)
+static void put_version_fields(struct rbe_jsonw *w, const struct rbe_version *v)
 {
-    rbe_jsonw_str(w, "id", rid);
+    rbe_jsonw_int(w, "id", v->id);
     rbe_jsonw_str(w, "channel", rbe_channel_name((enum rbe_channel)v->channel));
     rbe_jsonw_str(w, "name", v->name);
     rbe_jsonw_int(w, "number", v->number);
@@ -232,7 +233,7 @@ enum rbe_code rbe_admin_version_list(struct rbe_cli *cli, struct rbe_err *e)
                 continue;
             }
             rbe_jsonw_obj(&w, NULL);
-            put_version_fields(&w, cli->args[0], &page.v[i]);
+            put_version_fields(&w, &page.v[i]);
             rbe_jsonw_int(&w, "packages", page.v[i].packages);
             rbe_jsonw_obj_end(&w);
         }
@@ -273,7 +274,7 @@ static void put_version_json(struct rbe_cli *cli, const struct rbe_catalog_versi
     struct rbe_jsonw w = {.out = &cli->out};
 
     rbe_jsonw_obj(&w, NULL);
-    put_version_fields(&w, v->resource.rid, &v->version);
+    put_version_fields(&w, &v->version);
     rbe_jsonw_str(&w, "release_note", v->version.release_note);
     rbe_jsonw_str(&w, "custom_data", v->version.custom_data);
     rbe_jsonw_arr(&w, "packages");
@@ -349,5 +350,46 @@ enum rbe_code rbe_admin_version_show(struct rbe_cli *cli, struct rbe_err *e)
     rbe_table_put(&t, &cli->out);
     rbe_str_putc(&cli->out, '\n');
     put_packages(cli, &v);
+    return RBE_OK;
+}
+
+/* ---- yank, promote ---- */
+
+static void put_changed(struct rbe_cli *cli, const struct rbe_version *v)
+{
+    struct rbe_jsonw w = {.out = &cli->out};
+
+    rbe_jsonw_obj(&w, NULL);
+    put_version_fields(&w, v);
+    rbe_jsonw_obj_end(&w);
+    rbe_str_putc(&cli->out, '\n');
+}
+
+enum rbe_code rbe_admin_version_yank(struct rbe_cli *cli, struct rbe_err *e)
+{
+    struct rbe_resource r;
+    struct rbe_version v;
+
+    RBE_TRY(rbe_catalog_resource(cli->app, cli->args[0], &cli->arena, &r, e));
+    RBE_TRY(rbe_release_withdraw(cli->app, &r, cli->args[1], &cli->arena, &v, e));
+    if (cli->json)
+        put_changed(cli, &v);
+    else
+        rbe_str_putf(&cli->out, "withdrawn: %s %s\n", r.rid, v.name);
+    return RBE_OK;
+}
+
+enum rbe_code rbe_admin_version_promote(struct rbe_cli *cli, struct rbe_err *e)
+{
+    struct rbe_resource r;
+    struct rbe_version v;
+
+    RBE_TRY(rbe_catalog_resource(cli->app, cli->args[0], &cli->arena, &r, e));
+    RBE_TRY(rbe_release_promote(cli->app, &r, cli->args[1], cli->args[2], &cli->arena, &v, e));
+    if (cli->json)
+        put_changed(cli, &v);
+    else
+        rbe_str_putf(&cli->out, "%s %s is on channel %s\n", r.rid, v.name,
+                     rbe_channel_name((enum rbe_channel)v.channel));
     return RBE_OK;
 }

@@ -14,9 +14,12 @@ enum rbe_code rbe_admin_config_list(struct rbe_cli *cli, struct rbe_err *e) RBE_
 enum rbe_code rbe_admin_resource_create(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_resource_list(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_resource_show(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_admin_resource_delete(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_version_publish(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_version_list(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_version_show(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_admin_version_yank(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_admin_version_promote(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_token_create(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_token_list(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_token_revoke(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;

@@ -1,4 +1,4 @@
-# resource create, list, show.
+# resource create, list, show, delete.
 use strict;
 use warnings;
 use lib 'tests/lib';
@@ -17,4 +17,10 @@ golden 'list-json' => qw(rbe-admin --json resource list);
 golden show => qw(rbe-admin resource show tool);
 golden 'show-json' => qw(rbe-admin resource show my-app --json);
 golden 'show-unknown' => qw(rbe-admin resource show nothing);
+release('one.tar.gz', 'a.txt' => 'one');
+tool(qw(rbe-admin version publish my-app), $_, 'one.tar.gz') for qw(1.0.0 2.0.0);
+golden delete => qw(rbe-admin resource delete my-app);
+golden 'delete-again' => qw(rbe-admin resource delete my-app --json);
+golden 'delete-unknown' => qw(rbe-admin resource delete nothing);
+golden 'list-deleted' => qw(rbe-admin resource list);
 done_testing;

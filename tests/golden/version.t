@@ -1,4 +1,4 @@
-# version publish, list, show.
+# version publish, list, show, promote, yank.
 use strict;
 use warnings;
 use lib 'tests/lib';
@@ -31,4 +31,17 @@ golden 'list-unknown' => qw(rbe-admin version list nothing);
 golden show => qw(rbe-admin version show my-app 1.1.0-rc.1);
 golden 'show-json' => qw(rbe-admin version show my-app 1.0.0 --json);
 golden 'show-unknown' => qw(rbe-admin version show my-app 3);
+tool(qw(rbe-admin version publish my-app nightly two.tar.gz));
+golden promote => qw(rbe-admin version promote my-app 1.1.0-rc.1 Stable);
+golden 'promote-json' => qw(rbe-admin version promote my-app 1.1.0-rc.1 alpha --json);
+golden 'promote-unordered' => qw(rbe-admin version promote my-app nightly beta);
+golden 'promote-channel' => qw(rbe-admin version promote my-app 1.0.0 weekly);
+golden 'promote-unknown' => qw(rbe-admin version promote my-app 3 beta);
+golden yank => qw(rbe-admin version yank my-app 1.1.0-rc.1);
+golden 'yank-again' => qw(rbe-admin version yank my-app 1.1.0-rc.1 --json);
+golden 'yank-unknown' => qw(rbe-admin version yank my-app 3);
+golden 'yank-no-resource' => qw(rbe-admin version yank nothing 1.0.0);
+golden 'promote-withdrawn' => qw(rbe-admin version promote my-app 1.1.0-rc.1 stable);
+golden 'publish-withdrawn' => qw(rbe-admin version publish my-app 1.1.0-rc.1 one.tar.gz --channel alpha);
+golden 'list-changed' => qw(rbe-admin version list my-app);
 done_testing;
