@@ -6,6 +6,7 @@
  */
 #include <stddef.h>
 
+#include "cgi-bin/admin.h"
 #include "cgi-bin/program.h"
 #include "cgi-bin/upload.h"
 #include "lib/base/clock.h"
@@ -17,18 +18,6 @@
 #include "lib/core/health.h"
 #include "lib/core/release.h"
 #include "lib/web/jsonbody.h"
-
-/* A call that passed the gate. */
-struct call {
-    struct rbe_app *app;
-    struct rbe_req *req;
-    struct rbe_resp *resp;
-    struct rbe_arena *arena;
-    int64_t now;
-    struct rbe_token token;
-    struct rbe_resource resource;    /* of calls that name one */
-};
-typedef enum rbe_code (*call_handler)(struct call *c, struct rbe_err *e);
 
 /* ---- resources ---- */
 
@@ -49,7 +38,7 @@ static void put_resource(struct rbe_jsonw *w, const struct rbe_resource *r)
     rbe_jsonw_obj_end(w);
 }
 
-static enum rbe_code create_resource(struct call *c, struct rbe_err *e)
+static enum rbe_code create_resource(struct rbe_call *c, struct rbe_err *e)
 {
     struct body {
         struct rbe_resource_draft draft;
@@ -103,7 +92,7 @@ static void put_published(struct rbe_jsonw *w, const struct rbe_published *d)
     rbe_jsonw_obj_end(w);
 }
 
-static enum rbe_code publish_version(struct call *c, struct rbe_err *e)
+static enum rbe_code publish_version(struct rbe_call *c, struct rbe_err *e)
 {
     rbe_auto(upload) struct rbe_upload upload = {0};
     struct rbe_published done;
@@ -119,7 +108,7 @@ static enum rbe_code publish_version(struct call *c, struct rbe_err *e)
     return RBE_OK;
 }
 
-static enum rbe_code show_status(struct call *c, struct rbe_err *e)
+static enum rbe_code show_status(struct rbe_call *c, struct rbe_err *e)
 {
     const char *key = rbe_req_param(c->req, "key");
     enum rbe_status status;
@@ -139,7 +128,7 @@ static enum rbe_code show_status(struct call *c, struct rbe_err *e)
 struct call_row {
     enum rbe_scope scope;        /* what a token needs */
     bool names_resource;         /* the path's first segment is a resource id */
-    call_handler handle;
+    rbe_call_handler *handle;
 };
 
 static enum rbe_code handle_call(void *ctx, struct rbe_req *r, struct rbe_resp *p, struct rbe_err *e)
@@ -147,7 +136,7 @@ static enum rbe_code handle_call(void *ctx, struct rbe_req *r, struct rbe_resp *
     struct rbe_app *app = ctx;
     const struct call_row *row = rbe_req_route_data(r);
     const char *rid = row->names_resource ? rbe_req_segment(r, 0) : NULL;
-    struct call c = {.app = app, .req = r, .resp = p, .arena = rbe_req_arena(r), .now = rbe_clock_now()};
+    struct rbe_call c = {.app = app, .req = r, .resp = p, .arena = rbe_req_arena(r), .now = rbe_clock_now()};
 
     RBE_TRY(rbe_access_token(app, rbe_req_bearer(r), c.now, c.arena, &c.token, e));
     RBE_TRY(rbe_access_allow(&c.token, row->scope, rid, e));
@@ -193,13 +182,27 @@ int main(int argc, char **argv)
 {
     static const struct call_row create_resource_call = {RBE_SCOPE_ADMIN, false, create_resource},
                                  publish_version_call = {RBE_SCOPE_PUBLISH, true, publish_version},
-                                 show_status_call = {RBE_SCOPE_PUBLISH, true, show_status};
+                                 show_status_call = {RBE_SCOPE_PUBLISH, true, show_status},
+                                 note_call = {RBE_SCOPE_PUBLISH, true, rbe_call_set_release_note},
+                                 data_call = {RBE_SCOPE_PUBLISH, true, rbe_call_set_custom_data},
+                                 withdraw_call = {RBE_SCOPE_PUBLISH, true, rbe_call_withdraw_version},
+                                 delete_call = {RBE_SCOPE_ADMIN, true, rbe_call_delete_resource},
+                                 resources_call = {RBE_SCOPE_ADMIN, false, rbe_call_list_resources},
+                                 resource_call = {RBE_SCOPE_ADMIN, true, rbe_call_show_resource},
+                                 versions_call = {RBE_SCOPE_ADMIN, true, rbe_call_list_versions};
     static const struct rbe_route routes[] = {
         {.methods = RBE_POST, .pattern = "/resources", .handle = handle_call, .data = &create_resource_call},
         {.methods = RBE_POST, .pattern = "/resources/{}/versions", .handle = handle_call,
          .data = &publish_version_call},
         {.methods = RBE_GET, .pattern = "/resources/{}/versions/status", .handle = handle_call,
          .data = &show_status_call},
+        {.methods = RBE_PUT, .pattern = "/resources/{}/versions/release-note", .handle = handle_call, .data = &note_call},
+        {.methods = RBE_PUT, .pattern = "/resources/{}/versions/custom-data", .handle = handle_call, .data = &data_call},
+        {.methods = RBE_DELETE, .pattern = "/resources/{}/versions/{}", .handle = handle_call, .data = &withdraw_call},
+        {.methods = RBE_DELETE, .pattern = "/resources/{}", .handle = handle_call, .data = &delete_call},
+        {.methods = RBE_GET, .pattern = "/admin/resources", .handle = handle_call, .data = &resources_call},
+        {.methods = RBE_GET, .pattern = "/admin/resources/{}", .handle = handle_call, .data = &resource_call},
+        {.methods = RBE_GET, .pattern = "/admin/resources/{}/versions", .handle = handle_call, .data = &versions_call},
         {.methods = RBE_GET, .pattern = "/health", .handle = handle_health},
         {.methods = RBE_GET, .pattern = "/metrics", .handle = handle_metrics},
     };

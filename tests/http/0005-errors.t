@@ -15,7 +15,7 @@ each_host {
             or diag $r->{content};
         isnt $r->{json}{code}, 0, "$what: not code 0";
     };
-    for my $path ('/', '/nothing', '/resources', '/resources/', '/resources/a/b/c', '/resources//latest', '/resources/my-app',
+    for my $path ('/', '/nothing', '/resources', '/resources/', '/resources/a/b/c', '/resources//my-app/latest',
         '/resources/download/x/y', '/resources/%2e%2e/latest', '/resources/a%2fb/latest', '/admin', '/favicon.ico') {
         my $r = $rbe->get($path);
         # /resources takes POST only.
@@ -24,7 +24,8 @@ each_host {
     for my $case (
         ['POST', '/resources/my-app/latest', 'GET, HEAD'], ['DELETE', '/resources/my-app/latest', 'GET, HEAD'],
         ['PUT', '/resources/download/xyz', 'GET, HEAD'], ['GET', '/resources', 'POST'],
-        ['PATCH', '/resources', 'POST'], ['POST', '/health', 'GET, HEAD'], ['POST', '/metrics', 'GET, HEAD'],
+        ['PATCH', '/resources', 'POST'], ['GET', '/resources/my-app', 'DELETE'], ['POST', '/admin/resources', 'GET, HEAD'],
+        ['POST', '/health', 'GET, HEAD'], ['POST', '/metrics', 'GET, HEAD'],
     ) {
         my ($method, $path, $allow) = @$case;
         my $r = $rbe->request($method, $path, $method eq 'POST' ? (body => '') : ());
