@@ -140,10 +140,11 @@ check-valgrind: $(UNIT) $(FUZZ)
 	@RBE_BUILD='$(B)' RBE_WRAP='valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite' \
 	tests/check --minimum 1 $(UNIT) $(FUZZ)
 
+# Like sanitizers, counting needs rights that rbe-inspect gives up otherwise: it writes files when it ends.
 coverage:
 	$(Q)rm -rf $(B)/coverage
 	$(Q)+$(MAKE) --no-print-directory B=$(B)/coverage HARDEN= LDFLAGS=--coverage \
-	CFLAGS='-O0 -g --coverage -fprofile-update=atomic' check
+	CFLAGS='-O0 -g --coverage -fprofile-update=atomic -DRBE_SANITIZED=1' check
 	$(Q)find $(B)/coverage/obj -name '*.gcda' | LC_ALL=C sort | xargs gcov -n 2>/dev/null | awk -f tests/lib/coverage.awk
 
 FUZZ_TIME ?= 60
