@@ -76,7 +76,7 @@ static bool is_device(struct rbe_rules_span part)
         if (len < 4 || strncasecmp(part.s, ports[i], 3) != 0)
             continue;
         struct rbe_rules_span digit = {part.s + 3, len - 3};
-        if ((digit.len == 1 && digit.s[0] >= '1' && digit.s[0] <= '9') || is(digit, "\u00b9") || is(digit, "\u00b2") ||
+        if ((digit.len == 1 && digit.s[0] >= '0' && digit.s[0] <= '9') || is(digit, "\u00b9") || is(digit, "\u00b2") ||
             is(digit, "\u00b3"))
             return true;
     }
@@ -117,7 +117,8 @@ static enum rbe_code judge_text(struct rbe_rules_span path, struct rbe_rules_spa
     return RBE_OK;
 }
 
-/* Names at the root that are the updater's own. On Windows .rbe has a short name as well, RBE~1 or another number. */
+/* Names at the root that are the updater's own. On Windows they have short names as well, RBE~1 and
+ * CHANGE~1.JSO or another number. */
 static bool is_reserved(struct rbe_rules_span part, unsigned rules)
 {
     rbe_auto(str) struct rbe_str folded = {0};
@@ -126,7 +127,8 @@ static bool is_reserved(struct rbe_rules_span part, unsigned rules)
         rbe_text_fold(part.s, part.len, &folded);
         part = (struct rbe_rules_span){rbe_str_text(&folded), folded.len};
     }
-    if (rules & RBE_RULES_WINDOWS && part.len > 4 && strncasecmp(part.s, "rbe~", 4) == 0)
+    if (rules & RBE_RULES_WINDOWS && ((part.len > 4 && strncasecmp(part.s, "rbe~", 4) == 0) ||
+                                      (part.len > 7 && strncasecmp(part.s, "change~", 7) == 0)))
         return true;
     return is(part, ".rbe") || is(part, "changes.json");
 }

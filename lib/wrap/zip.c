@@ -198,6 +198,24 @@ static enum rbe_code read_end(struct reader *r, size_t max_entries, struct rbe_e
     return RBE_OK;
 }
 
+/* Extra fields that bring a mode or a link of their own. */
+enum { EXTRA_ASI_UNIX = 0x756e, EXTRA_PKWARE_UNIX = 0x000d, EXTRA_EXPERIMENTAL = 0x6c78 };
+
+/* Readers differ in whether they believe a Unix mode of other makers, and so in what is a link. */
+static enum rbe_code check_host(const struct member *m, unsigned host, unsigned mode, struct rbe_err *e)
+{
+    enum { FAT = 0, NTFS = 10, MVS = 11, VFAT = 14, TYPE = 0170000, FILE_TYPE = 0100000, DIR_TYPE = 0040000 };
+    unsigned type = mode & TYPE;
+
+    if (host == HOST_UNIX || host == HOST_DARWIN)
+        return RBE_OK;
+    if (host != FAT && host != NTFS && host != MVS && host != VFAT)
+        return refuse(e, m, "ambiguous", "it is made on a system whose modes readers take differently");
+    if (type != 0 && type != FILE_TYPE && type != DIR_TYPE)
+        return refuse(e, m, "ambiguous", "it is made on a system without links, and says that it is one");
+    return RBE_OK;
+}
+
 /* What we read of a header's extra fields. */
 struct extra {
     const unsigned char *zip64;
@@ -217,6 +235,8 @@ static enum rbe_code read_extra(const struct member *m, const unsigned char *p, 
             return refuse(e, m, "broken", "its extra fields are damaged");
         p += 4;
         n -= 4;
+        if (id == EXTRA_ASI_UNIX || id == EXTRA_EXPERIMENTAL || (id == EXTRA_PKWARE_UNIX && len > 12))
+            return refuse(e, m, "ambiguous", "an extra field gives it a mode or a link of its own");
         if ((id == EXTRA_ZIP64 && ret->zip64) || (id == EXTRA_UNICODE_PATH && path))
             return refuse(e, m, "ambiguous", "an extra field stands twice");
         if (id == EXTRA_ZIP64) {
@@ -303,6 +323,7 @@ static enum rbe_code read_central(struct reader *r, uint64_t *at, struct member 
         .unix_mode = host == HOST_UNIX || host == HOST_DARWIN ? (uint16_t)(get32(p + 38) >> 16) : 0,
         .utf8 = m->flags & FLAG_UTF8,
     };
+    RBE_TRY(check_host(m, host, get32(p + 38) >> 16, e));
     RBE_TRY(read_extra(m, p + CENTRAL_SIZE + name, extra, &x, e));
     RBE_TRY(read_zip64(m, &x, (uint64_t *const[]){&m->entry.size, &m->entry.packed, &m->header}, 3, false, e));
     RBE_TRY(check_kind(m, e));

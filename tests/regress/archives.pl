@@ -148,6 +148,9 @@ my $plain = zip(\@tree);
 bad('truncated.zip', substr($plain, 0, length($plain) / 2), 'broken', 'no end record');
 bad('truncated-end.zip', substr($plain, 0, -5), 'broken', 'end record does not end with the file');
 bad('tiny.zip', "PK\3\4", 'broken', 'too short');
+bad("link-of-host-$_.zip", zip([symlink_to('l', '../../x', host => $_)]), 'ambiguous', 'entry "l": it is made on a system') for 0, 5, 30;
+bad('mode-in-extra.zip', zip([file('a', 'x', extra => pack('vvVvVvv', 0x756e, 14, 0, 0120777, 0, 0, 0))]), 'ambiguous',
+    'entry "a": an extra field gives it a mode');
 bad('prefix.zip', zip(\@tree, prefix => "#!/bin/sh\n", shift => 10), 'gap', 'directory does not end');
 bad('prefix-adjusted.zip', zip(\@tree, prefix => "PK\3\4...."), 'gap', 'entry "read me.txt": there are bytes before it');
 bad('between.zip', zip([file('a', 'x'), file('b', 'y')], between => 'junk'), 'gap', 'entry "a": there are bytes behind it');
