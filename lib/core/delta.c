@@ -34,7 +34,7 @@ enum rbe_code rbe_delta_want(struct rbe_app *app, const struct rbe_package *targ
     /* Counted and put under one lock, so that processes that want at once stay below the bound together. */
     RBE_TRY(rbe_store_begin(app->store, RBE_BASE_USAGE, e));
     code = rbe_job_count(app->store, target->id, &count, e);
-    if (code == RBE_OK && count < app->settings->batch.max_patches)
+    if (code == RBE_OK && (weight >= RBE_DELTA_NAMED || count < app->settings->batch.max_patches))
         code = rbe_job_put(app->store, &j, ret_new, e);
     if (code == RBE_OK)
         code = rbe_store_commit(app->store, RBE_BASE_USAGE, e);

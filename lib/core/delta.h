@@ -7,6 +7,9 @@
 #include "lib/store/job.h"
 #include "lib/store/package.h"
 
+/* The weight of what a publisher named: before anything clients ask for, and not bounded by batch.max_patches. */
+enum { RBE_DELTA_NAMED = 1000000 };
+
 /* Queues the files patch from source to target (full packages) unless it was queued before or the target has
  * batch.max_patches already. *ret_new may be NULL. */
 enum rbe_code rbe_delta_want(struct rbe_app *app, const struct rbe_package *target, const struct rbe_package *source,

@@ -16,7 +16,7 @@
 #include "lib/core/vercmp.h"
 #include "lib/patch/inspector.h"
 
-enum { EXTENSION_MAX = 16, NAMED_WEIGHT = 1000000 };
+enum { EXTENSION_MAX = 16 };
 
 /* A publish on its way. */
 struct publish {
@@ -332,7 +332,7 @@ static enum rbe_code want_from(struct publish *w, const char *old, bool *ret_goo
     if (!found || source.purged_at)
         return RBE_OK;
     *ret_good = true;
-    return rbe_delta_want(w->app, &r->package, &source, NAMED_WEIGHT, NULL, e);
+    return rbe_delta_want(w->app, &r->package, &source, RBE_DELTA_NAMED, NULL, e);
 }
 
 static bool named_before(const struct rbe_publish *p, size_t i)
