@@ -199,7 +199,9 @@ enum rbe_code rbe_app_update(const struct rbe_settings *settings, unsigned *ret_
 {
     rbe_autofree char *db = rbe_strfmt("%s/db/rbe.db", settings->instance.data_dir);
 
-    if (access(db, F_OK) != 0)
-        return rbe_fail(e, RBE_REFUSED, "%s: %s: rbe-admin init makes a new installation", db, strerror(errno));
+    if (access(settings->instance.data_dir, F_OK) == 0)
+        RBE_TRY(rbe_become_owner(settings->instance.data_dir, e));
+    if (access(db, F_OK) != 0 && errno == ENOENT)
+        return rbe_fail(e, RBE_REFUSED, "%s does not exist: rbe-admin init makes a new installation", db);
     return rbe_app_migrate(settings, ret_applied, e);
 }

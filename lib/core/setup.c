@@ -18,7 +18,7 @@
 #include "lib/wrap/sys.h"
 
 #define SYSTEM_FILE RBE_SYSCONFDIR "/rbe/rbe.yaml"
-enum { SECRET_BYTES = 32, DIR_MODE = 0750, FILE_MODE = 0600 };
+enum { SECRET_BYTES = 32, DIR_MODE = 0755, FILE_MODE = 0600 };
 
 const char *rbe_setup_config_file(const char *named)
 {
@@ -50,7 +50,8 @@ static void compose(struct rbe_str *out, const char *data_dir)
 
 /* Complete under a name of its own first, then linked: whoever sees the file sees all of it, and one that is there
  * wins. */
-static enum rbe_code write_new(const char *file, const struct rbe_str *text, bool *ret_made, struct rbe_err *e)
+static enum rbe_code write_new(const char *file, const struct rbe_str *text, const struct stat *owner, bool *ret_made,
+                               struct rbe_err *e)
 {
     rbe_autofree char *tmp = rbe_strfmt("%s.%ld.tmp", file, (long)getpid());
     rbe_autoclose int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
@@ -59,6 +60,8 @@ static enum rbe_code write_new(const char *file, const struct rbe_str *text, boo
     if (fd < 0)
         return rbe_fail_errno(e, "cannot make %s", tmp);
     code = rbe_file_write(fd, text->s, text->len, e);
+    if (code == RBE_OK && owner && fchown(fd, owner->st_uid, owner->st_gid) != 0)
+        code = rbe_fail_errno(e, "cannot give %s to the owner of the data directory", tmp);
     if (code == RBE_OK && fsync(fd) != 0)
         code = rbe_fail_errno(e, "cannot write %s", tmp);
     if (code == RBE_OK) {
@@ -86,7 +89,11 @@ enum rbe_code rbe_setup_config(const char *file, const char *data_dir, bool *ret
     if (slash)
         RBE_TRY(rbe_dir_make(dir, DIR_MODE, e));
     compose(&text, data_dir ? data_dir : strcmp(file, SYSTEM_FILE) == 0 ? NULL : ".");
-    RBE_TRY(write_new(file, &text, ret_made, e));
+    /* Started as root, the programs become the owner of the data directory, and have to read this as such. */
+    struct stat st;
+    const char *data = data_dir && data_dir[0] == '/' ? data_dir : slash ? dir : ".";
+    bool others = geteuid() == 0 && stat(data, &st) == 0 && st.st_uid != 0;
+    RBE_TRY(write_new(file, &text, others ? &st : NULL, ret_made, e));
     return rbe_dir_sync(slash ? dir : ".", e);
 }
 
