@@ -12,6 +12,7 @@
 #include "lib/base/str.h"
 #include "lib/base/utf8.h"
 #include "lib/wrap/deflate.h"
+#include "lib/wrap/tarscan.h"
 
 enum { CHUNK = 64 * 1024, BLOCK = 512, END_BLOCKS = 2 * BLOCK };
 
@@ -65,6 +66,7 @@ struct rbe_arc {
     struct rbe_gunzip *gunzip;
     struct archive *filter;          /* for xz and zstd */
     struct archive *tar;
+    struct rbe_tarscan scan;         /* looks at the same bytes */
     locale_t locale, outer;
     unsigned char packed[CHUNK], plain[CHUNK];
     uint64_t unpacked;               /* bytes the first reader has given */
@@ -136,7 +138,7 @@ static enum rbe_code unpack(struct rbe_arc *a, size_t *ret_n, struct rbe_err *e)
             break;
         }
     a->unpacked += *ret_n;
-    return RBE_OK;
+    return rbe_tarscan_put(&a->scan, a->plain, *ret_n, e);
 }
 
 static la_ssize_t read_plain(struct archive *of, void *arg, const void **ret)
@@ -223,6 +225,7 @@ void rbe_arc_close(struct rbe_arc *a)
     (void)archive_read_free(a->filter);
     leave(a);
     rbe_gunzip_free(a->gunzip);
+    rbe_tarscan_release(&a->scan);
     if (a->locale)
         freelocale(a->locale);
     free(a);

@@ -11,7 +11,7 @@ BEGIN {
     may["bin"] = "base core patch bin store/types"
     may["libexec"] = "base wrap patch"
     # hash, arc, zip and conf may use the file and process calls; zip and arc stand on deflate.
-    extra["wrap"] = "file sys child deflate zip conf confvalue"
+    extra["wrap"] = "file sys child deflate zip tarscan conf confvalue"
     # vercmp and target serve programs without a database.
     split("vercmp target verparser ver-semver ver-datetime", plain_list)
     for (i in plain_list)
