@@ -451,6 +451,29 @@ static void workers_end_with_their_parent(void **state)
     assert_int_equal(kill(worker, 0), -1);
 }
 
+static void a_worker_that_cannot_open_is_tried_again(void **state)
+{
+    struct rbe_serve_options o = options();
+    int status;
+
+    (void)state;
+    o.workers = 2;
+    o.open = open_never;
+    /* The workers of the test before may still be ending, and a socket that somebody listens on is not taken over. */
+    (void)unlink(sock);
+    pid_t pid = start(&o);
+    nap(300);
+    assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+    /* On a busy machine it may not have come as far as to take signals itself. */
+    status = stop(pid);
+    assert_true(status == 0 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM));
+
+    o.workers = 1;
+    pid = start(&o);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+}
+
 static void idle_processes_stop_at_once(void **state)
 {
     (void)state;
@@ -587,6 +610,7 @@ int main(void)
         cmocka_unit_test(dead_workers_are_forked_anew),
         cmocka_unit_test(workers_retire),
         cmocka_unit_test(workers_end_with_their_parent),
+        cmocka_unit_test(a_worker_that_cannot_open_is_tried_again),
         cmocka_unit_test(idle_processes_stop_at_once),
         cmocka_unit_test(listening),
         cmocka_unit_test(plain_cgi),
