@@ -1,0 +1,46 @@
+-- usage.db: jobs of more kinds than patches, what they cost, and what is recorded of use.
+
+-- What a job needs beside its subject, as JSON; empty for none.
+ALTER TABLE job ADD COLUMN payload TEXT NOT NULL DEFAULT '';
+-- What came of it: the size of what was made, and what making it cost.
+ALTER TABLE job ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE job ADD COLUMN cpu_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE job ADD COLUMN rss_bytes INTEGER NOT NULL DEFAULT 0;
+
+-- Who changed what, when, from where.
+CREATE TABLE audit (
+    id              INTEGER PRIMARY KEY,
+    at              INTEGER NOT NULL,
+    actor           TEXT NOT NULL,                          -- "token NAME" or "shell USER"
+    origin          TEXT NOT NULL,                          -- address of the client; "" for a shell
+    action          TEXT NOT NULL,                          -- "version publish"
+    subject         TEXT NOT NULL,                          -- what it was done to: "my-app 1.2.0"
+    detail          TEXT NOT NULL                           -- what else is worth knowing, as JSON; "" for nothing
+) STRICT;
+CREATE INDEX audit_at ON audit (at);
+
+-- When a token was last used, to the minute.
+CREATE TABLE token_use (
+    token           INTEGER PRIMARY KEY,                    -- row id in rbe.db
+    used_at         INTEGER NOT NULL
+) STRICT;
+
+-- Counted downloads: a row for each key that a cdk used on a day, so that a key used again counts once.
+CREATE TABLE cdk_use (
+    cdk             INTEGER NOT NULL,                       -- row id in rbe.db
+    day             INTEGER NOT NULL,                       -- days since 1970 in the configured time zone
+    key             BLOB NOT NULL,                          -- what tells the download key from others
+    used_at         INTEGER NOT NULL,
+    PRIMARY KEY (cdk, day, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX cdk_use_day ON cdk_use (day);
+
+-- Whether the places that downloads are sent to answer.
+CREATE TABLE mirror (
+    url             TEXT NOT NULL PRIMARY KEY,              -- the prefix as configured
+    up              INTEGER NOT NULL CHECK (up BETWEEN 0 AND 1),
+    failures        INTEGER NOT NULL DEFAULT 0,             -- in a row
+    checked_at      INTEGER NOT NULL,
+    changed_at      INTEGER NOT NULL,                       -- of up
+    reason          TEXT NOT NULL                           -- of the last failure
+) STRICT, WITHOUT ROWID;
