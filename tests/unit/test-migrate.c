@@ -98,7 +98,8 @@ static void test_newer_is_refused(void **state)
         expect(h, RBE_REFUSED, rbe_store_open(&h->options, &h->store, &h->err));
         assert_non_null(strstr(h->err.text, "install a newer rbe"));
         assert_null(h->store);
-        home_sql(h, files[i], "PRAGMA user_version = 1");
+        rbe_autofree char *back = rbe_strfmt("PRAGMA user_version = %u", rbe_migrate_latest((enum rbe_base)i));
+        home_sql(h, files[i], back);
     }
 }
 
