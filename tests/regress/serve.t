@@ -3,7 +3,8 @@ use strict;
 use warnings;
 use lib 'tests/lib';
 use File::Temp qw(tempdir);
-use IO::Socket::INET;
+use HTTP::Tiny;
+use JSON::PP;
 use POSIX qw(:sys_wait_h);
 use Rbe::Test qw(build_dir free_port run slurp spew);
 use Test::More;
@@ -81,6 +82,35 @@ like $err, qr/Address already in use/;
 kill INT => $pid;
 is end_of($pid), 0, 'SIGINT: status 0';
 none_left('SIGINT');
+
+# What is being downloaded when the signal comes is finished.
+{
+    my $config = "$data/rbe.yaml";
+    local $ENV{RBE_INSTANCE_DATA_DIR} = "$dir/elsewhere";
+    ($pid, $port) = start();
+    ok !-e "$dir/elsewhere", '--data wins over the environment';
+    delete local $ENV{RBE_INSTANCE_DATA_DIR};
+    my $admin = build_dir() . '/bin/rbe-admin';
+    my $size = 64 << 20;
+    spew("$dir/big.bin", "\0" x $size);
+    for (['resource', 'create', 'big', '--name', 'Big', '--update-type', 'full'], ['version', 'publish', 'big', '1.0.0', "$dir/big.bin"]) {
+        my ($failed, undef, $why) = run($admin, '--config', $config, @$_);
+        is $failed, 0, "$_->[0] $_->[1]" or diag $why;
+    }
+    my $http = HTTP::Tiny->new;
+    my $url = JSON::PP->new->decode($http->get("http://127.0.0.1:$port/resources/big/latest")->{content})->{data}{download_url};
+    my ($got, $told) = (0, 0);
+    my $r = $http->get($url, {data_callback => sub {
+        $got += length $_[0];
+        return if $told++;
+        kill TERM => $pid;
+        sleep 0.5;
+    }});
+    is $r->{status}, 200;
+    is $got, $size, 'SIGTERM: a download in flight is finished';
+    is end_of($pid), 0, 'SIGTERM: status 0';
+    none_left('SIGTERM');
+}
 
 for my $case (['download' => 'download.fcgi'], ['health' => 'run/health.sock'], ['batch' => 'rbe-batch'],
     ['lighttpd' => 'lighttpd.conf']) {
