@@ -20,7 +20,7 @@ struct rbe_jsonbody_field {
     size_t offset;               /* in the struct that is filled */
 };
 
-/* Reads the body, at most 1 MiB of application/json (or of no declared type), and fills `into`, whose fields keep
+/* Reads the body, at most 1 MiB of JSON, whatever type it is sent as but multipart, and fills `into`, whose fields keep
  * their values where the body has none or null. Texts live in the request's arena. All that breaks a rule: RBE_INVALID
  * with a violation each, field "body" when it is no JSON object at all. */
 enum rbe_code rbe_jsonbody_read(struct rbe_req *r, const struct rbe_jsonbody_field *fields, size_t n, void *into,

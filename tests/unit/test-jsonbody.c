@@ -71,7 +71,7 @@ static void test_aliases(void **state)
     assert_string_equal(d.name, "n");
     assert_int_equal(d.list.n, 0);
     exchange_end(&x.x);
-    begin(&y, "", "{\"name\":\"n\"}");
+    begin(&y, "application/x-www-form-urlencoded", "{\"name\":\"n\"}");
     d = (struct draft){0};
     assert_int_equal(rbe_jsonbody_read(&y.x.req, aliased, RBE_COUNT(aliased), &d, &e), RBE_OK);
     assert_string_equal(d.version, "n");
@@ -83,8 +83,9 @@ static void test_refused(void **state)
     static const struct {
         const char *type, *body, *field, *rule;
     } rows[] = {
-        {"text/plain", "{}", "Content-Type", "type"},
-        {"application/jsonx", "{}", "Content-Type", "type"},
+        {"multipart/form-data; boundary=x", "{}", "Content-Type", "type"},
+        {"Multipart/mixed", "{}", "Content-Type", "type"},
+        {"application/x-www-form-urlencoded", "name=n", "body", "json"},
         {"application/json", "", "body", "json"},
         {"application/json", "{", "body", "json"},
         {"application/json", "[]", "body", "type"},
