@@ -64,6 +64,7 @@ static enum rbe_code open_parts(struct rbe_app *app, enum rbe_app_mode mode, str
 
         app->signer[app->signers] = rbe_hmac_new(secret, strlen(secret));
     }
+    rbe_random(&app->nonce, sizeof(app->nonce));
     RBE_TRY(rbe_become_owner(settings->instance.data_dir, e));
     RBE_TRY(rbe_store_open(&options, &app->store, e));
     RBE_TRY(rbe_share_open(run, &app->share, e));

@@ -22,6 +22,7 @@ struct rbe_app {
     struct rbe_share *share;
     struct rbe_hmac *signer[RBE_SECRETS_MAX];    /* one for each sign_secret */
     size_t signers;
+    uint64_t nonce;                              /* of the next download key (grant.h) */
     char *inspector;                             /* path of rbe-inspect; NULL with RBE_APP_READ */
 };
 

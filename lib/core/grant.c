@@ -5,9 +5,10 @@
 #include "lib/base/codec.h"
 
 enum {
+    NONCE_BYTES = 8,
     ID_BYTES = 8,
     EXPIRES_BYTES = 5,
-    FIXED = 1 + ID_BYTES + EXPIRES_BYTES + ID_BYTES,         /* all before the region */
+    FIXED = 1 + NONCE_BYTES + ID_BYTES + EXPIRES_BYTES + ID_BYTES,   /* all before the region */
     RECORD_MAX = FIXED + RBE_GRANT_REGION_MAX + RBE_SHA256_SIZE,
 };
 
@@ -37,6 +38,7 @@ void rbe_grant_sign(struct rbe_app *app, const struct rbe_grant *g, char ret_tex
     if (!app->signers || g->expires < 0 || g->expires > RBE_GRANT_EXPIRES_MAX)
         abort();
     *to++ = (unsigned char)g->kind;
+    to = put_number(to, g->kind == RBE_GRANT_DOWNLOAD ? app->nonce++ : 0, NONCE_BYTES);
     to = put_number(to, (uint64_t)g->package, ID_BYTES);
     to = put_number(to, (uint64_t)g->expires, EXPIRES_BYTES);
     to = put_number(to, (uint64_t)g->cdk, ID_BYTES);
@@ -62,7 +64,7 @@ enum rbe_code rbe_grant_verify(struct rbe_app *app, enum rbe_grant_kind kind, co
                                struct rbe_grant *ret, struct rbe_err *e)
 {
     unsigned char record[RECORD_MAX];
-    const unsigned char *from = record + 1;
+    const unsigned char *from = record + 1 + NONCE_BYTES;
     size_t len = strnlen(text, RBE_GRANT_TEXT);
     ptrdiff_t got = rbe_base64url_decode(text, len, record, sizeof(record));
 
@@ -75,6 +77,7 @@ enum rbe_code rbe_grant_verify(struct rbe_app *app, enum rbe_grant_kind kind, co
     ret->expires = (int64_t)get_number(&from, EXPIRES_BYTES);
     ret->cdk = (int64_t)get_number(&from, ID_BYTES);
     memcpy(ret->region, from, region);
+    memcpy(ret->id, from + region, sizeof(ret->id));
     if (kind == RBE_GRANT_STATUS && ret->expires == 0)
         return RBE_OK;
     if (now >= ret->expires + app->settings->auth.key_skew)

@@ -53,6 +53,7 @@ static void test_round(void **state)
         {.kind = RBE_GRANT_DOWNLOAD, .package = 1, .expires = NOW + 1},
         {.kind = RBE_GRANT_DOWNLOAD, .package = INT64_MAX, .expires = RBE_GRANT_EXPIRES_MAX, .cdk = INT64_MAX,
          .region = "abcdefghijklmnopqrstuvwx"},
+        {.kind = RBE_GRANT_DOWNLOAD, .package = 1, .expires = NOW + 1, .cdk = INT64_MIN},
         {.kind = RBE_GRANT_STATUS, .package = 42},
         {.kind = RBE_GRANT_STATUS, .package = 42, .expires = NOW + 1, .region = "a"},
     };
@@ -80,19 +81,50 @@ static void test_round(void **state)
 /* The record's bytes are kept in clients' hands over an upgrade: their layout may not move. */
 static void test_layout(void **state)
 {
-    static const unsigned char head[] = {1, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0x65, 0x53, 0xf3, 0x58, 0, 0, 0, 0, 0, 0, 0, 77,
+    static const unsigned char head[] = {3, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18,
+                                         1, 2, 3, 4, 5, 6, 7, 8, 0, 0x65, 0x53, 0xf3, 0x58, 0, 0, 0, 0, 0, 0, 0, 77,
                                          'e', 'u', '-', 'w', 'e', 's', 't', '-', '1'};
-    unsigned char record[80], sum[RBE_SHA256_SIZE];
+    unsigned char record[90], sum[RBE_SHA256_SIZE];
     struct party *p = party_new(0, 1);
     char text[RBE_GRANT_TEXT];
+    struct rbe_grant got;
 
     (void)state;
+    p->app.nonce = 0x1112131415161718;
     rbe_grant_sign(&p->app, &sample, text);
     assert_int_equal(rbe_base64url_decode(text, strlen(text), record, sizeof(record)), sizeof(head) + sizeof(sum));
     assert_memory_equal(record, head, sizeof(head));
     rbe_hmac_of(p->app.signer[0], head, sizeof(head), sum);
     assert_memory_equal(record + sizeof(head), sum, sizeof(sum));
+    assert_int_equal(verify(p, text, NOW, &got), RBE_OK);
+    assert_memory_equal(got.id, sum, sizeof(got.id));
     party_free(p);
+}
+
+/* Keys of one second for one package are told apart, by all who hold the secret; the status of a publish stays. */
+static void test_no_two_are_the_same(void **state)
+{
+    struct party *p = party_new(0, 1), *q = party_new(0, 1);
+    struct rbe_grant status = {.kind = RBE_GRANT_STATUS, .package = 42}, got;
+    char first[RBE_GRANT_TEXT], text[RBE_GRANT_TEXT];
+    unsigned char id[RBE_GRANT_ID];
+
+    (void)state;
+    p->app.nonce = UINT64_MAX;
+    rbe_grant_sign(&p->app, &sample, first);
+    assert_int_equal(verify(q, first, NOW, &got), RBE_OK);
+    memcpy(id, got.id, sizeof(id));
+    for (int i = 0; i < 3; i++) {
+        rbe_grant_sign(&p->app, &sample, text);
+        assert_string_not_equal(text, first);
+        assert_int_equal(verify(q, text, NOW, &got), RBE_OK);
+        assert_memory_not_equal(got.id, id, sizeof(id));
+    }
+    rbe_grant_sign(&p->app, &status, first);
+    rbe_grant_sign(&q->app, &status, text);
+    assert_string_equal(text, first);
+    party_free(p);
+    party_free(q);
 }
 
 /* Every single bit of the key's text, whatever character it becomes. */
@@ -119,7 +151,7 @@ static void test_every_bit(void **state)
 static void test_every_record_bit(void **state)
 {
     struct party *p = party_new(0, 3);
-    unsigned char record[80];
+    unsigned char record[90];
     char text[RBE_GRANT_TEXT];
     struct rbe_grant got;
 
@@ -183,7 +215,7 @@ static void test_kinds_are_apart(void **state)
     g.kind = RBE_GRANT_STATUS;
     rbe_grant_sign(&p->app, &g, text);
     assert_int_equal(verify(p, text, NOW, &got), RBE_NOROUTE);
-    g.kind = (enum rbe_grant_kind)3;
+    g.kind = (enum rbe_grant_kind)1;
     rbe_grant_sign(&p->app, &g, text);
     assert_int_equal(verify(p, text, NOW, &got), RBE_NOROUTE);
     party_free(p);
@@ -239,7 +271,8 @@ static void test_expiry(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round),     cmocka_unit_test(test_layout),          cmocka_unit_test(test_every_bit),
+        cmocka_unit_test(test_round),     cmocka_unit_test(test_layout),          cmocka_unit_test(test_no_two_are_the_same),
+        cmocka_unit_test(test_every_bit),
         cmocka_unit_test(test_every_record_bit), cmocka_unit_test(test_mangled), cmocka_unit_test(test_kinds_are_apart),
         cmocka_unit_test(test_rotation),  cmocka_unit_test(test_expiry),
     };
