@@ -20,14 +20,27 @@ static void put_json(struct rbe_jsonw *w, const struct rbe_job *j)
     rbe_admin_json_time(w, "run_at", j->run_at);
     rbe_admin_json_time(w, "finished_at", j->finished_at);
     rbe_jsonw_str(w, "note", j->note);
+    rbe_jsonw_raw(w, "payload", *j->payload ? j->payload : "null");
+    rbe_jsonw_int(w, "bytes", j->bytes);
+    rbe_jsonw_int(w, "cpu_ms", j->cpu_ms);
+    rbe_jsonw_int(w, "rss_bytes", j->rss_bytes);
     rbe_jsonw_obj_end(w);
+}
+
+/* Of a job that was tried. */
+static const char *cpu_text(struct rbe_arena *arena, const struct rbe_job *j)
+{
+    if (j->tries == 0 || j->state == RBE_JOB_LEASED)
+        return "";
+    return rbe_arena_strfmt(arena, "%lld.%02lld s", (long long)j->cpu_ms / 1000, (long long)j->cpu_ms / 10 % 100);
 }
 
 static void put_table(struct rbe_cli *cli, const struct rbe_job *jobs, size_t n)
 {
     static const struct rbe_table_column columns[] = {{"ID", true},     {"KIND", false},    {"SUBJECT", false},
                                                       {"STATE", false}, {"TRIES", true},    {"WEIGHT", true},
-                                                      {"CREATED", false}, {"NOTE", false}};
+                                                      {"CREATED", false}, {"SIZE", true},   {"CPU", true},
+                                                      {"NOTE", false}};
     struct rbe_table t;
 
     rbe_table_init(&t, &cli->arena, columns, RBE_COUNT(columns));
@@ -39,6 +52,11 @@ static void put_table(struct rbe_cli *cli, const struct rbe_job *jobs, size_t n)
         rbe_table_int(&t, jobs[i].tries);
         rbe_table_int(&t, jobs[i].weight);
         rbe_table_time(&t, jobs[i].created_at, "");
+        if (jobs[i].bytes)
+            rbe_table_size(&t, jobs[i].bytes);
+        else
+            rbe_table_text(&t, "");
+        rbe_table_text(&t, cpu_text(&cli->arena, &jobs[i]));
         rbe_table_text(&t, jobs[i].note);
     }
     rbe_table_put(&t, &cli->out);
@@ -65,6 +83,29 @@ enum rbe_code rbe_admin_job_list(struct rbe_cli *cli, struct rbe_err *e)
     for (size_t i = 0; i < n; i++)
         put_json(&w, &jobs[i]);
     rbe_jsonw_arr_end(&w);
+    rbe_str_putc(&cli->out, '\n');
+    return RBE_OK;
+}
+
+enum rbe_code rbe_admin_job_retry(struct rbe_cli *cli, struct rbe_err *e)
+{
+    struct rbe_jsonw w = {.out = &cli->out};
+    struct rbe_job j;
+    int64_t id;
+
+    if (!rbe_int_parse(cli->args[0], 1, INT64_MAX, &id))
+        return rbe_fail(e, RBE_USAGE, "ID must be a number, as job list shows it");
+    RBE_TRY(rbe_catalog_retry(cli->app, id, &cli->arena, &j, e));
+    if (!cli->json) {
+        rbe_str_putf(&cli->out, "queued job %lld: %s %s\n", (long long)id, rbe_job_kind_name(j.kind), j.subject);
+        return RBE_OK;
+    }
+    rbe_jsonw_obj(&w, NULL);
+    rbe_jsonw_int(&w, "id", id);
+    rbe_jsonw_str(&w, "kind", rbe_job_kind_name(j.kind));
+    rbe_jsonw_str(&w, "subject", j.subject);
+    rbe_jsonw_str(&w, "was", rbe_job_state_name(j.state));
+    rbe_jsonw_obj_end(&w);
     rbe_str_putc(&cli->out, '\n');
     return RBE_OK;
 }

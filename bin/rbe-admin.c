@@ -61,6 +61,8 @@ static const struct rbe_cli_verb verbs[] = {
     {"token list", "", NULL, RBE_CLI_READ, rbe_admin_token_list, "List all tokens, without their texts."},
     {"token revoke", "NAME", NULL, RBE_CLI_WRITE, rbe_admin_token_revoke, "End a token at once."},
     {"job list", "", job_options, RBE_CLI_READ, rbe_admin_job_list, "List jobs, newest first."},
+    {"job retry", "ID", NULL, RBE_CLI_WRITE, rbe_admin_job_retry,
+     "Queue a job anew that failed or waits for its next try."},
     {"config check", "", NULL, RBE_CLI_SETTINGS, rbe_admin_config_check,
      "Look whether the configuration can work: files, rights, databases, secrets."},
     {"config list", "", NULL, RBE_CLI_SETTINGS, rbe_admin_config_list, "List every setting with its present value."},

@@ -30,11 +30,18 @@ static void report(void *arg, const struct rbe_job *j, const char *note, const s
         rbe_str_reset(&cli->out);
 }
 
+/* What is told of a database that is away, a full disk, a chore that failed. */
+static void trouble(void *arg, const struct rbe_err *e)
+{
+    (void)arg;
+    (void)fprintf(stderr, "rbe-batch: %s\n", *e->text ? e->text : "working again");
+}
+
 static enum rbe_code run(struct rbe_cli *cli, struct rbe_err *e)
 {
     struct sigaction act = {.sa_handler = on_stop};
     struct rbe_work work = {.watch = rbe_cli_value(cli, "--watch") != NULL, .stop = &stop, .report = report,
-                            .arg = cli};
+                            .trouble = trouble, .arg = cli};
     unsigned failed;
 
     (void)sigemptyset(&act.sa_mask);

@@ -51,13 +51,25 @@ static char *find_inspector(void)
     return rbe_strdup(RBE_PREFIX "/" INSPECTOR);
 }
 
-static enum rbe_code open_parts(struct rbe_app *app, enum rbe_app_mode mode, struct rbe_err *e)
+void rbe_app_detach(struct rbe_app *app)
+{
+    rbe_store_close(rbe_steal(app->store));
+}
+
+enum rbe_code rbe_app_reopen(struct rbe_app *app, struct rbe_err *e)
+{
+    rbe_autofree char *db = rbe_strfmt("%s/db", app->settings->instance.data_dir);
+    const struct rbe_store_options options = store_options(app->settings, db, app->mode == RBE_APP_READ);
+
+    rbe_app_detach(app);
+    return rbe_store_open(&options, &app->store, e);
+}
+
+static enum rbe_code open_parts(struct rbe_app *app, struct rbe_err *e)
 {
     const struct rbe_settings *settings = app->settings;
     const struct rbe_conf_list *secrets = &settings->auth.sign_secret;
-    rbe_autofree char *db = rbe_strfmt("%s/db", settings->instance.data_dir);
     rbe_autofree char *run = rbe_strfmt("%s/run", settings->instance.data_dir);
-    const struct rbe_store_options options = store_options(settings, db, mode == RBE_APP_READ);
 
     for (; app->signers < secrets->n && app->signers < RBE_SECRETS_MAX; app->signers++) {
         const char *secret = secrets->v[app->signers];
@@ -66,9 +78,9 @@ static enum rbe_code open_parts(struct rbe_app *app, enum rbe_app_mode mode, str
     }
     rbe_random(&app->nonce, sizeof(app->nonce));
     RBE_TRY(rbe_become_owner(settings->instance.data_dir, e));
-    RBE_TRY(rbe_store_open(&options, &app->store, e));
+    RBE_TRY(rbe_app_reopen(app, e));
     RBE_TRY(rbe_share_open(run, &app->share, e));
-    if (mode == RBE_APP_WRITE)
+    if (app->mode == RBE_APP_WRITE)
         app->inspector = find_inspector();
     return RBE_OK;
 }
@@ -83,7 +95,8 @@ enum rbe_code rbe_app_open(const struct rbe_settings *settings, enum rbe_app_mod
                         settings->file ? ": " : "");
     app = rbe_alloc(sizeof(*app));
     app->settings = settings;
-    RBE_TRY(open_parts(app, mode, e));
+    app->mode = mode;
+    RBE_TRY(open_parts(app, e));
     *ret = rbe_steal(app);
     return RBE_OK;
 }

@@ -16,9 +16,12 @@
 #include "lib/store/store.h"
 #include "lib/wrap/hash.h"
 
+enum rbe_app_mode { RBE_APP_READ, RBE_APP_WRITE };
+
 struct rbe_app {
     const struct rbe_settings *settings;
-    struct rbe_store *store;
+    enum rbe_app_mode mode;
+    struct rbe_store *store;                     /* NULL only after rbe_app_detach */
     struct rbe_share *share;
     struct rbe_hmac *signer[RBE_SECRETS_MAX];    /* one for each sign_secret */
     size_t signers;
@@ -26,12 +29,14 @@ struct rbe_app {
     char *inspector;                             /* path of rbe-inspect; NULL with RBE_APP_READ */
 };
 
-enum rbe_app_mode { RBE_APP_READ, RBE_APP_WRITE };
 /* Settings must outlive the app. Becomes the owner of the data directory when started as root (rbe_become_owner). */
 enum rbe_code rbe_app_open(const struct rbe_settings *settings, enum rbe_app_mode mode, struct rbe_app **ret,
                            struct rbe_err *e) RBE_MUST_USE;
 void rbe_app_close(struct rbe_app *app);
 RBE_DEFINE_CLEANUP(app, struct rbe_app, rbe_app_close)
+/* Closes the databases, for a process that stays while they are away; reopen opens what is there by then. */
+void rbe_app_detach(struct rbe_app *app);
+enum rbe_code rbe_app_reopen(struct rbe_app *app, struct rbe_err *e) RBE_MUST_USE;
 
 /* Makes the data directory and databases, or brings them up to date; also reads version names again when the parser table
  * has changed. *ret_applied (may be NULL): migrations applied. */

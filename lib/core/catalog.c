@@ -3,15 +3,13 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/core/duty.h"
 
 enum { PAGE = 1000 };
 
 static const char *const scopes[RBE_SCOPE_MAX] = {
     [RBE_SCOPE_PUBLISH] = "publish",
     [RBE_SCOPE_ADMIN] = "admin",
-};
-static const char *const kinds[RBE_JOB_KIND_MAX] = {
-    [RBE_JOB_PATCH] = "patch",
 };
 static const char *const states[RBE_JOB_STATE_MAX] = {
     [RBE_JOB_QUEUED] = "queued",
@@ -37,7 +35,9 @@ bool rbe_scope_parse(const char *text, enum rbe_scope *ret)
 
 const char *rbe_job_kind_name(enum rbe_job_kind kind)
 {
-    return (unsigned)kind < RBE_JOB_KIND_MAX ? kinds[kind] : "unknown";
+    const struct rbe_duty *duty = rbe_duty_of(kind);
+
+    return duty ? duty->name : "unknown";
 }
 
 const char *rbe_job_state_name(enum rbe_job_state state)
@@ -148,6 +148,20 @@ enum rbe_code rbe_catalog_jobs(struct rbe_app *app, int state, int64_t limit, st
                                struct rbe_job **ret, size_t *ret_n, struct rbe_err *e)
 {
     return rbe_job_list(app->store, state, limit, arena, ret, ret_n, e);
+}
+
+enum rbe_code rbe_catalog_retry(struct rbe_app *app, int64_t id, struct rbe_arena *arena, struct rbe_job *ret,
+                                struct rbe_err *e)
+{
+    RBE_TRY(rbe_store_begin(app->store, RBE_BASE_USAGE, e));
+    enum rbe_code code = rbe_job_retry(app->store, id, rbe_clock_now(), arena, ret, e);
+
+    if (code == RBE_OK && ret->state == RBE_JOB_DONE)
+        code = rbe_fail(e, RBE_REFUSED, "job %lld is done", (long long)id);
+    if (code == RBE_OK)
+        return rbe_store_commit(app->store, RBE_BASE_USAGE, e);
+    rbe_store_rollback(app->store, RBE_BASE_USAGE);
+    return code;
 }
 
 struct rbe_catalog_setting *rbe_catalog_settings(const struct rbe_settings *settings, struct rbe_arena *arena,

@@ -63,6 +63,10 @@ bool rbe_scope_parse(const char *text, enum rbe_scope *ret);
 /* Jobs, newest first, at most limit; state -1 for all. */
 enum rbe_code rbe_catalog_jobs(struct rbe_app *app, int state, int64_t limit, struct rbe_arena *arena,
                                struct rbe_job **ret, size_t *ret_n, struct rbe_err *e) RBE_MUST_USE;
+/* Queues a job anew that failed or waits for its next try. Unknown: RBE_NOTFOUND; being worked on: RBE_PROCESSING; done:
+ * RBE_REFUSED. ret is the job as it was. */
+enum rbe_code rbe_catalog_retry(struct rbe_app *app, int64_t id, struct rbe_arena *arena, struct rbe_job *ret,
+                                struct rbe_err *e) RBE_MUST_USE;
 /* "patch" */
 const char *rbe_job_kind_name(enum rbe_job_kind kind);
 /* "queued", "leased", "done", "failed" */

@@ -11,6 +11,7 @@
 #include "lib/core/demand.h"
 #include "lib/core/depot.h"
 #include "lib/core/digest.h"
+#include "lib/core/sweep.h"
 #include "lib/core/vercmp.h"
 #include "lib/patch/build.h"
 #include "lib/store/resource.h"
@@ -223,6 +224,7 @@ static enum rbe_code open_output(struct rbe_app *app, struct rbe_arena *arena, s
     m->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (m->fd < 0)
         return rbe_fail_errno(e, "cannot make %s", path);
+    rbe_sweep_hold(m->fd);
     m->tmp = path;
     return RBE_OK;
 }
@@ -307,13 +309,15 @@ static enum rbe_code build(struct rbe_app *app, const struct rbe_job *j, struct 
     return RBE_OK;
 }
 
-enum rbe_code rbe_delta_build(struct rbe_app *app, const struct rbe_job *j, struct rbe_arena *arena,
-                              const char **ret_note, struct rbe_err *e)
+enum rbe_code rbe_delta_build(struct rbe_app *app, struct rbe_job *j, struct rbe_arena *arena, const char **ret_note,
+                              struct rbe_err *e)
 {
     struct making m = {.fd = -1, .target_fd = -1, .tmp_dir_fd = -1};
     enum rbe_code code = build(app, j, arena, &m, ret_note, e);
 
     making_release(&m);
+    if (code == RBE_OK && m.row.id)
+        j->bytes = m.row.size;
     if (code != RBE_OK) {
         *ret_note = e ? rbe_arena_strdup(arena, e->text) : "";
         rbe_metric_add(app->share, RBE_METRIC_PATCHES, "result=\"failed\"", 1);

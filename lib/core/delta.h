@@ -19,7 +19,7 @@ enum rbe_code rbe_delta_want(struct rbe_app *app, const struct rbe_package *targ
 enum rbe_code rbe_delta_fold(struct rbe_app *app, struct rbe_err *e) RBE_MUST_USE;
 /* Builds and proves the patch of a leased job, puts package and row; a package not smaller than the full one is
  * thrown away and the note says so. */
-enum rbe_code rbe_delta_build(struct rbe_app *app, const struct rbe_job *j, struct rbe_arena *arena,
-                              const char **ret_note, struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_delta_build(struct rbe_app *app, struct rbe_job *j, struct rbe_arena *arena, const char **ret_note,
+                              struct rbe_err *e) RBE_MUST_USE;
 
 #endif

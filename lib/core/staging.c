@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "lib/base/codec.h"
+#include "lib/core/sweep.h"
 #include "lib/wrap/file.h"
 
 enum { KEY_BYTES = 16, NAME_MAX_BYTES = 255 };
@@ -32,6 +33,7 @@ enum rbe_code rbe_staging_new(struct rbe_app *app, const char *name, struct rbe_
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return rbe_fail_errno(e, "cannot make %s", path);
+    rbe_sweep_hold(fd);
 
     struct rbe_staging *s = rbe_alloc(sizeof(*s));
     s->fd = fd;

@@ -1,29 +1,31 @@
 #include "lib/core/work.h"
 
-#include <dirent.h>
-#include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "lib/base/clock.h"
 #include "lib/core/delta.h"
-#include "lib/wrap/file.h"
+#include "lib/core/duty.h"
 #include "lib/wrap/sys.h"
 
 enum {
     WAIT_BUSY_MS = 200,          /* others still work: look again soon */
     WAIT_WATCH_MS = 1000,
-    PATIENCE = 60,               /* waits in a row for a database that is locked or away, with watch */
-    KEEP_HOUSE_SECONDS = 3600,
-    STALE_SECONDS = 86400,
+    WAIT_AWAY_MAX_MS = 32000,    /* waits grow up to this while something is away */
 };
 
-/* How each kind of job is done. */
-static enum rbe_code (*const runners[RBE_JOB_KIND_MAX])(struct rbe_app *app, const struct rbe_job *j,
-                                                        struct rbe_arena *arena, const char **ret_note,
-                                                        struct rbe_err *e) = {
-    [RBE_JOB_PATCH] = rbe_delta_build,
+/* A worker while it works. */
+struct worker {
+    struct rbe_app *app;
+    const struct rbe_work *w;
+    struct rbe_job_worker me;
+    const struct rbe_chore *chores;
+    size_t n_chores;
+    int64_t *done_at;            /* of each chore */
+    unsigned failed;             /* jobs that failed for good */
+    char told[512];              /* the trouble that was told last, "" for none */
 };
 
 static bool stopped(const struct rbe_work *w)
@@ -54,123 +56,171 @@ static bool worth_retrying(enum rbe_code code)
     return code == RBE_FAULT || code == RBE_UNAVAILABLE || code == RBE_NOSPACE;
 }
 
-static enum rbe_code run(struct rbe_app *app, const struct rbe_job *j, struct rbe_arena *arena, const char **ret_note,
+/* ---- jobs ---- */
+
+/* Processor time of this process and of the programs it ran, in milliseconds. */
+static int64_t cpu_ms(void)
+{
+    static const int who[] = {RUSAGE_SELF, RUSAGE_CHILDREN};
+    struct rusage u;
+    int64_t ms = 0;
+
+    for (size_t i = 0; i < RBE_COUNT(who); i++)
+        if (getrusage(who[i], &u) == 0)
+            ms += ((int64_t)u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000 +
+                  (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000;
+    return ms;
+}
+
+static enum rbe_code run(struct rbe_app *app, struct rbe_job *j, struct rbe_arena *arena, const char **ret_note,
                          struct rbe_err *e)
 {
+    const struct rbe_duty *duty = rbe_duty_of(j->kind);
+    int64_t before = cpu_ms();
+
     *ret_note = "";
-    if ((unsigned)j->kind >= RBE_JOB_KIND_MAX)
+    j->bytes = j->rss_bytes = 0;
+    if (!duty)
         return rbe_fail(e, RBE_REFUSED, "a job of unknown kind %d", (int)j->kind);
-    return runners[j->kind](app, j, arena, ret_note, e);
+    enum rbe_code code = duty->run(app, j, arena, ret_note, e);
+    j->cpu_ms = cpu_ms() - before;
+    return code;
 }
 
 /* Does the job and ends its lease. Fails only when the queue does. */
-static enum rbe_code work_off(struct rbe_app *app, const struct rbe_work *w, const struct rbe_job *j,
-                              struct rbe_arena *arena, unsigned *failed, struct rbe_err *e)
+static enum rbe_code work_off(struct worker *worker, struct rbe_job *j, struct rbe_arena *arena, struct rbe_err *e)
 {
+    const struct rbe_work *w = worker->w;
+    struct rbe_store *store = worker->app->store;
     struct rbe_err of_job = {0};
     const char *note;
-    enum rbe_code code = run(app, j, arena, &note, &of_job), end;
+    enum rbe_code code = run(worker->app, j, arena, &note, &of_job), end;
+    bool final = !worth_retrying(code) || j->tries >= RBE_JOB_TRIES;
 
     if (code == RBE_OK) {
-        end = rbe_job_done(app->store, j, note, rbe_clock_now(), e);
+        end = rbe_job_done(store, j, note, rbe_clock_now(), e);
     } else {
-        bool final = !worth_retrying(code) || j->tries >= RBE_JOB_TRIES;
-
         note = of_job.text;
-        end = rbe_job_fail(app->store, j, note, final, rbe_clock_now(), e);
-        if (final)
-            ++*failed;
+        end = rbe_job_fail(store, j, note, final, rbe_clock_now(), e);
     }
     /* Somebody took this process for dead and the job over: what comes of it is theirs to say. */
     if (end == RBE_REFUSED)
         return RBE_OK;
+    if (end == RBE_OK && code != RBE_OK && final)
+        worker->failed++;
     if (end == RBE_OK && w->report)
         w->report(w->arg, j, note, &of_job);
     return end;
 }
 
-static void sweep_one(int dir_fd, const char *dir, const char *name, int64_t now)
-{
-    struct stat st;
+/* ---- what comes round ---- */
 
-    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || now - (int64_t)st.st_mtime < STALE_SECONDS)
+static void tell(struct worker *worker, const struct rbe_err *e)
+{
+    const struct rbe_work *w = worker->w;
+
+    if (strcmp(worker->told, e->text) == 0)
         return;
-    if (!S_ISDIR(st.st_mode)) {
-        (void)unlinkat(dir_fd, name, 0);
-        return;
+    memcpy(worker->told, e->text, sizeof(worker->told));
+    if (w->trouble)
+        w->trouble(w->arg, e);
+}
+
+/* A clock that was put back does not keep a chore waiting. */
+static void do_chores(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->n_chores && !stopped(worker->w); i++) {
+        const struct rbe_chore *chore = &worker->chores[i];
+        int64_t now = rbe_clock_now();
+        struct rbe_err e = {0};
+
+        if (worker->done_at[i] && now >= worker->done_at[i] && now - worker->done_at[i] < chore->every)
+            continue;
+        worker->done_at[i] = now;
+        if (chore->run(worker->app, now, &e) == RBE_OK)
+            continue;
+        (void)rbe_err_prefix(&e, "%s", chore->name);
+        if (worker->w->trouble)
+            worker->w->trouble(worker->w->arg, &e);
     }
-    rbe_autofree char *path = rbe_strfmt("%s/%s", dir, name);
-    struct rbe_err ignored = {0};
-    if (rbe_dir_remove(path, &ignored) != RBE_OK)
-        return;
 }
 
-/* What killed processes left in tmp/. What cannot be removed now is tried again next time. */
-static void sweep(struct rbe_app *app)
+/* ---- the loop ---- */
+
+/* One turn: chores, demand, the next job. *ret_wait: milliseconds to wait before the next turn, -1 when all is done. */
+static enum rbe_code turn(struct worker *worker, long *ret_wait, struct rbe_err *e)
 {
     rbe_auto(arena) struct rbe_arena arena = {0};
-    const char *dir = rbe_app_path(app, &arena, "tmp");
-    DIR *d = opendir(dir);
-    const struct dirent *entry;
-    int64_t now = rbe_clock_now();
-
-    if (!d)
-        return;
-    while ((entry = readdir(d)))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            sweep_one(dirfd(d), dir, entry->d_name, now);
-    (void)closedir(d);
-}
-
-/* One turn: folds demand in and does the next job. *ret_wait: milliseconds to wait before the next turn, -1 when all is
- * done. */
-static enum rbe_code turn(struct rbe_app *app, const struct rbe_work *w, const struct rbe_job_worker *me,
-                          unsigned *failed, long *ret_wait, struct rbe_err *e)
-{
-    rbe_auto(arena) struct rbe_arena arena = {0};
+    struct rbe_app *app = worker->app;
     struct rbe_job j;
     int64_t busy = 0;
     bool found;
 
+    if (!app->store)
+        RBE_TRY(rbe_app_reopen(app, e));
+    do_chores(worker);
     RBE_TRY(rbe_delta_fold(app, e));
-    RBE_TRY(rbe_job_lease(app->store, me, rbe_clock_now(), alive, &arena, &j, &found, &busy, e));
+    RBE_TRY(rbe_job_lease(app->store, &worker->me, rbe_clock_now(), alive, &arena, &j, &found, &busy, e));
     if (found) {
         *ret_wait = 0;
-        return work_off(app, w, &j, &arena, failed, e);
+        return work_off(worker, &j, &arena, e);
     }
     *ret_wait = busy ? WAIT_BUSY_MS : -1;
-    if (w->watch)
+    if (worker->w->watch)
         *ret_wait = WAIT_WATCH_MS;
+    return RBE_OK;
+}
+
+/* A database that cannot be used is opened anew at the next turn, since another file may stand in its place by then. */
+static void stand_back(struct worker *worker, const struct rbe_err *e, unsigned *away, long *ret_wait)
+{
+    long wait = WAIT_WATCH_MS << (*away < 5 ? *away : 5);
+
+    ++*away;
+    tell(worker, e);
+    rbe_app_detach(worker->app);
+    *ret_wait = wait < WAIT_AWAY_MAX_MS ? wait : WAIT_AWAY_MAX_MS;
+}
+
+static enum rbe_code work(struct worker *worker, struct rbe_err *e)
+{
+    static const struct rbe_err nothing = {0};
+    unsigned away = 0;
+    long wait = 0;
+
+    while (!stopped(worker->w)) {
+        struct rbe_err of_turn = {0};
+        enum rbe_code code = turn(worker, &wait, &of_turn);
+
+        if (code != RBE_OK && !worker->w->watch) {
+            if (e)
+                *e = of_turn;
+            return code;
+        }
+        if (code != RBE_OK) {
+            stand_back(worker, &of_turn, &away, &wait);
+        } else {
+            away = 0;
+            tell(worker, &nothing);
+        }
+        if (wait < 0)
+            break;
+        if (wait > 0 && !stopped(worker->w))
+            wait_ms(wait);
+    }
     return RBE_OK;
 }
 
 enum rbe_code rbe_work_run(struct rbe_app *app, const struct rbe_work *w, unsigned *ret_failed, struct rbe_err *e)
 {
-    struct rbe_job_worker me = {.host = rbe_host_name(), .pid = getpid(),
-                                .start = (int64_t)rbe_process_start(getpid())};
-    int64_t swept = 0;
-    unsigned away = 0;
-    long wait = 0;
+    struct worker worker = {.app = app, .w = w,
+                            .me = {.host = rbe_host_name(), .pid = getpid(),
+                                   .start = (int64_t)rbe_process_start(getpid())}};
 
-    *ret_failed = 0;
-    while (!stopped(w)) {
-        int64_t now = rbe_clock_now();
-
-        if (now < swept || now - swept >= KEEP_HOUSE_SECONDS) {
-            sweep(app);
-            swept = now;
-        }
-        enum rbe_code code = turn(app, w, &me, ret_failed, &wait, e);
-        if (code == RBE_UNAVAILABLE && w->watch && ++away < PATIENCE)
-            wait = WAIT_WATCH_MS;
-        else if (code != RBE_OK)
-            return code;
-        else
-            away = 0;
-        if (wait < 0)
-            break;
-        if (wait > 0 && !stopped(w))
-            wait_ms(wait);
-    }
-    return RBE_OK;
+    worker.chores = rbe_duty_chores(&worker.n_chores);
+    rbe_autofree int64_t *done_at = rbe_alloc_array(worker.n_chores, sizeof(*done_at));
+    worker.done_at = done_at;
+    enum rbe_code code = work(&worker, e);
+    *ret_failed = worker.failed;
+    return code;
 }

@@ -31,6 +31,10 @@ static void read_job(struct rbe_db_stmt *st, struct rbe_arena *arena, void *ret)
             .start = rbe_db_get_int(st, 15),
         },
         .note = rbe_db_get_text(st, 16, arena),
+        .payload = rbe_db_get_text(st, 17, arena),
+        .bytes = rbe_db_get_int(st, 18),
+        .cpu_ms = rbe_db_get_int(st, 19),
+        .rss_bytes = rbe_db_get_int(st, 20),
     };
 }
 
@@ -62,7 +66,8 @@ static enum rbe_code put(struct rbe_store *s, struct rbe_job *j, bool *ret_new, 
 {
     struct rbe_db_values values =
         RBE_DB_VALUES(rbe_db_int(j->kind), rbe_db_text(j->subject), rbe_db_int(j->target), rbe_db_int(j->source),
-                      rbe_db_int(j->format), rbe_db_int(j->weight), rbe_db_int(j->created_at), rbe_db_int(j->run_at));
+                      rbe_db_int(j->format), rbe_db_int(j->weight), rbe_db_int(j->created_at), rbe_db_int(j->run_at),
+                      rbe_db_text(j->payload ? j->payload : ""));
 
     RBE_TRY(rbe_sql_put(s, RBE_SQL_JOB_PUT, values, &j->id, ret_new, e));
     if (!*ret_new)
@@ -101,7 +106,8 @@ static enum rbe_code end_lease(struct rbe_store *s, const struct rbe_job *j, con
         RBE_DB_VALUES(rbe_db_int(j->id), rbe_db_text(j->worker.host), rbe_db_int(j->worker.pid),
                       rbe_db_int(j->worker.start), rbe_db_int(j->tries), rbe_db_int(end->state),
                       rbe_db_int(end->run_at), rbe_db_int(end->finished_at),
-                      rbe_db_text(end->note ? end->note : ""));
+                      rbe_db_text(end->note ? end->note : ""), rbe_db_int(j->bytes), rbe_db_int(j->cpu_ms),
+                      rbe_db_int(j->rss_bytes));
     int64_t changes;
 
     RBE_TRY(rbe_sql_run(s, RBE_SQL_JOB_END, values, &changes, e));
@@ -134,6 +140,31 @@ enum rbe_code rbe_job_fail(struct rbe_store *s, const struct rbe_job *j, const c
         end.finished_at = 0;
     }
     return end_lease_alone(s, j, &end, e);
+}
+
+static enum rbe_code retry(struct rbe_store *s, int64_t id, int64_t now, struct rbe_arena *arena, struct rbe_job *ret,
+                           struct rbe_err *e)
+{
+    bool found;
+
+    RBE_TRY(rbe_sql_find(s, RBE_SQL_JOB_GET, RBE_DB_VALUES(rbe_db_int(id)), read_job, arena, ret, &found, e));
+    if (!found)
+        return rbe_fail(e, RBE_NOTFOUND, "job not found: %" PRId64, id);
+    if (ret->state == RBE_JOB_LEASED)
+        return rbe_fail(e, RBE_PROCESSING, "job %" PRId64 " is being worked on", id);
+    return rbe_sql_run(s, RBE_SQL_JOB_RETRY, RBE_DB_VALUES(rbe_db_int(id), rbe_db_int(now)), NULL, e);
+}
+
+enum rbe_code rbe_job_retry(struct rbe_store *s, int64_t id, int64_t now, struct rbe_arena *arena, struct rbe_job *ret,
+                            struct rbe_err *e)
+{
+    struct rbe_db *db;
+
+    RBE_TRY(rbe_store_db(s, RBE_BASE_USAGE, &db, e));
+    if (rbe_db_in_transaction(db))
+        return retry(s, id, now, arena, ret, e);
+    RBE_TRY(rbe_store_begin(s, RBE_BASE_USAGE, e));
+    return finish(s, retry(s, id, now, arena, ret, e), e);
 }
 
 struct judge {

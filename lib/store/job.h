@@ -34,6 +34,9 @@ struct rbe_job {
     int tries;                   /* leases so far, the present one among them */
     int64_t created_at, run_at, leased_at, finished_at;
     struct rbe_job_worker worker;    /* of a leased one */
+    const char *payload;         /* what the work needs beside its subject, as JSON; "" or NULL for none */
+    int64_t bytes;               /* of a done one: size of what was made; 0 for nothing */
+    int64_t cpu_ms, rss_bytes;   /* what the last try cost: processor time, and the most memory it held (0: not known) */
     const char *note;            /* the reason of the last failure, or what came of it; "" */
 };
 
@@ -45,12 +48,16 @@ enum rbe_code rbe_job_put(struct rbe_store *s, struct rbe_job *j, bool *ret_new,
 enum rbe_code rbe_job_lease(struct rbe_store *s, const struct rbe_job_worker *me, int64_t now,
                             bool (*alive)(const struct rbe_job_worker *w), struct rbe_arena *arena, struct rbe_job *ret,
                             bool *ret_found, int64_t *ret_busy, struct rbe_err *e) RBE_MUST_USE;
-/* Ends a lease, each in its own transaction; a lease lost meanwhile is RBE_REFUSED. fail queues it again, or keeps it
- * as failed after its last try or when final is set. */
+/* Ends a lease, each in its own transaction, and keeps j's bytes, cpu_ms and rss_bytes; a lease lost meanwhile is
+ * RBE_REFUSED. fail queues it again, or keeps it as failed after its last try or when final is set. */
 enum rbe_code rbe_job_done(struct rbe_store *s, const struct rbe_job *j, const char *note, int64_t now,
                            struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_job_fail(struct rbe_store *s, const struct rbe_job *j, const char *note, bool final, int64_t now,
                            struct rbe_err *e) RBE_MUST_USE;
+/* Queues a job anew with all its tries before it, due now; in its own transaction when none is open. One that is leased
+ * stays so: RBE_PROCESSING. No such job: RBE_NOTFOUND. ret is the job as it was. */
+enum rbe_code rbe_job_retry(struct rbe_store *s, int64_t id, int64_t now, struct rbe_arena *arena, struct rbe_job *ret,
+                            struct rbe_err *e) RBE_MUST_USE;
 /* Patch jobs of a target, in any state. */
 enum rbe_code rbe_job_count(struct rbe_store *s, int64_t target, int64_t *ret, struct rbe_err *e) RBE_MUST_USE;
 /* state -1 for all; newest first, at most limit. */

@@ -14,7 +14,7 @@
 #define CDK "id, sha256, prefix, resource, daily_limit, created_at, expires_at, blocked_at"
 #define JOB                                                                                                        \
     "id, kind, subject, target, source, format, weight, state, tries, created_at, run_at, leased_at, finished_at, " \
-    "host, pid, start, note"
+    "host, pid, start, note, payload, bytes, cpu_ms, rss_bytes"
 
 /* An order key counts only under its own parser, and not at all where the resource is ordered as published. */
 #define OFFER_BY "CASE r.ordering WHEN 0 THEN v.order_by ELSE 0 END"
@@ -135,9 +135,11 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
     [RBE_SQL_CDK_GET] = RELEASES("cdk get", "SELECT " CDK " FROM cdk WHERE id = ?1"),
 
     [RBE_SQL_JOB_PUT] =
-        USAGE("job put", "INSERT INTO job (kind, subject, target, source, format, weight, state, created_at, run_at) "
-                         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8) ON CONFLICT (kind, subject) DO NOTHING"),
+        USAGE("job put", "INSERT INTO job (kind, subject, target, source, format, weight, state, created_at, run_at, "
+                         "payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9) "
+                         "ON CONFLICT (kind, subject) DO NOTHING"),
     [RBE_SQL_JOB_FIND] = USAGE("job find", "SELECT " JOB " FROM job WHERE kind = ?1 AND subject = ?2"),
+    [RBE_SQL_JOB_GET] = USAGE("job get", "SELECT " JOB " FROM job WHERE id = ?1"),
     [RBE_SQL_JOB_RAISE] = USAGE("job raise", "UPDATE job SET weight = ?2 WHERE id = ?1 AND state = 0 AND weight < ?2"),
     [RBE_SQL_JOB_LEASES] = USAGE("job leases", "SELECT " JOB " FROM job WHERE state = 1 ORDER BY id"),
     /* Walks what is queued, weightiest first, as far as the first that is due; without the hint SQLite sorts all. */
@@ -150,8 +152,11 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
     /* tries tells this lease from an earlier one of the same worker. */
     [RBE_SQL_JOB_END] =
         USAGE("job end", "UPDATE job SET state = ?6, run_at = ?7, finished_at = ?8, note = ?9, host = '', pid = 0, "
-                         "start = 0 WHERE id = ?1 AND state = 1 AND host = ?2 AND pid = ?3 AND start = ?4 "
-                         "AND tries = ?5"),
+                         "start = 0, bytes = ?10, cpu_ms = ?11, rss_bytes = ?12 WHERE id = ?1 AND state = 1 "
+                         "AND host = ?2 AND pid = ?3 AND start = ?4 AND tries = ?5"),
+    [RBE_SQL_JOB_RETRY] =
+        USAGE("job retry", "UPDATE job SET state = 0, tries = 0, run_at = ?2, finished_at = 0, note = '' "
+                           "WHERE id = ?1 AND state <> 1"),
     [RBE_SQL_JOB_COUNT] = USAGE("job count", "SELECT count(*) FROM job WHERE target = ?1 AND kind = 0"),
     [RBE_SQL_JOB_LIST] = USAGE("job list", "SELECT /*scan*/ " JOB " FROM job ORDER BY id DESC LIMIT ?1"),
     [RBE_SQL_JOB_LIST_STATE] =

@@ -13,6 +13,7 @@ enum { WAL_KEPT_BYTES = 4 << 20 };
 struct rbe_db {
     sqlite3 *handle;
     char *path;
+    int busy_ms;
     struct rbe_db_stmt *change;      /* PRAGMA data_version */
 };
 
@@ -33,6 +34,8 @@ static enum rbe_code code_of(const struct rbe_db *db, int rc)
         return RBE_UNAVAILABLE;
     case SQLITE_FULL:
         return RBE_NOSPACE;
+    case SQLITE_READONLY:
+        return rc == SQLITE_READONLY_ROLLBACK ? RBE_UNAVAILABLE : RBE_FAULT;
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN: {
         int no = sqlite3_system_errno(db->handle);
@@ -52,6 +55,24 @@ static enum rbe_code fail(struct rbe_db *db, int rc, const char *what, struct rb
     const char *text = sqlite3_errcode(db->handle) == SQLITE_OK ? sqlite3_errstr(rc) : sqlite3_errmsg(db->handle);
 
     return rbe_fail(e, code, "database %s: %s: %s (%d)", db->path, what, text, rc);
+}
+
+/* A writer that was killed within its commit leaves a journal that a reader may not roll back, so the database is opened
+ * for writing as well, for just that. True: what failed with rc can be tried again. */
+static bool heal(const struct rbe_db *db, int rc)
+{
+    sqlite3 *writer = NULL;
+
+    if (rc != SQLITE_READONLY_ROLLBACK)
+        return false;
+    rc = sqlite3_open_v2(db->path, &writer, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_busy_timeout(writer, db->busy_ms);
+    /* whatever reads rolls back first */
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(writer, "PRAGMA schema_version", NULL, NULL, NULL);
+    (void)sqlite3_close(writer);
+    return rc == SQLITE_OK;
 }
 
 /* SQLite would make it readable by everyone. */
@@ -96,6 +117,7 @@ enum rbe_code rbe_db_open(const struct rbe_db_options *o, struct rbe_db **ret, s
     if (o->mode == RBE_DB_CREATE)
         RBE_TRY(make_file(o->path, e));
     db->path = rbe_strdup(o->path);
+    db->busy_ms = o->busy_ms;
     int rc = sqlite3_open_v2(o->path, &db->handle, flags, NULL);
     if (!db->handle)
         abort();
@@ -125,6 +147,8 @@ enum rbe_code rbe_db_script(struct rbe_db *db, const char *what, const char *sql
 {
     int rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
 
+    if (heal(db, rc))
+        rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
     return rc == SQLITE_OK ? RBE_OK : fail(db, rc, what, e);
 }
 
@@ -174,6 +198,8 @@ enum rbe_code rbe_db_prepare(struct rbe_db *db, const char *what, const char *sq
     const char *tail = NULL;
     int rc = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &handle, &tail);
 
+    if (heal(db, rc))
+        rc = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &handle, &tail);
     if (rc != SQLITE_OK)
         return fail(db, rc, what, e);
     if (!handle || *tail) {
@@ -237,6 +263,10 @@ enum rbe_code rbe_db_step(struct rbe_db_stmt *st, bool *ret_row, struct rbe_err 
 {
     int rc = sqlite3_step(st->handle);
 
+    if (heal(st->db, rc)) {
+        (void)sqlite3_reset(st->handle);
+        rc = sqlite3_step(st->handle);
+    }
     *ret_row = rc == SQLITE_ROW;
     if (rc == SQLITE_ROW || rc == SQLITE_DONE)
         return RBE_OK;

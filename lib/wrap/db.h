@@ -4,6 +4,9 @@
  * ends it: until then a reading statement holds its snapshot of the database, so callers copy what they need and reset
  * at once.
  *
+ * A connection for reading meets the journal of a writer that was killed within its commit (without WAL): it is rolled
+ * back by a connection for writing that is opened for just that.
+ *
  * Failures: locked after the busy timeout RBE_UNAVAILABLE, disk full RBE_NOSPACE, else RBE_FAULT; out of memory
  * aborts.
  */

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -302,13 +303,61 @@ static void test_check(void **state)
     expect(h, RBE_FAULT, rbe_db_check(db, &h->err));
 }
 
+/* A writer killed within its commit, without WAL: its pages are half in the file, its journal beside it. Readers go on,
+ * those that are there and those that come, and see nothing of it. */
+static void test_hot_journal(void **state)
+{
+    enum { READERS = 2 };
+    struct home *h = *state;
+    struct rbe_db *reader[READERS] = {NULL};
+    rbe_autofree char *journal = rbe_strfmt("%s/rbe.db-journal", h->dir);
+    int status;
+
+    home_sql(h, "rbe.db", "CREATE TABLE a (i INTEGER, t TEXT) STRICT; INSERT INTO a VALUES (1, 'kept')");
+    reader[0] = opened(h, RBE_DB_READ, 1000);
+    pid_t pid = fork();
+    if (pid == 0) {
+        rbe_autofree char *path = rbe_strfmt("%s/rbe.db", h->dir);
+        struct rbe_db_options o = {.path = path, .mode = RBE_DB_WRITE, .cache_kib = 16, .busy_ms = 10};
+        struct rbe_db *db = NULL;
+
+        /* more than the cache holds, so that it goes to the file before the commit */
+        if (rbe_db_open(&o, &db, NULL) == RBE_OK && rbe_db_begin(db, NULL) == RBE_OK &&
+            rbe_db_script(db, "write",
+                          "UPDATE a SET t = 'lost';"
+                          "WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) "
+                          "INSERT INTO a SELECT i, 'a text of some length ' || i FROM n", NULL) == RBE_OK)
+            (void)kill(getpid(), SIGKILL);
+        _exit(1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(access(journal, F_OK), 0);
+    for (size_t i = 0; i < READERS; i++) {
+        struct rbe_db_stmt *st = NULL;
+        bool row;
+
+        if (!reader[i])
+            reader[i] = opened(h, RBE_DB_READ, 1000);
+        must(h, rbe_db_prepare(reader[i], "look", "SELECT max(i), t FROM a", &st, &h->err));
+        must(h, rbe_db_step(st, &row, &h->err));
+        assert_true(row);
+        assert_int_equal(rbe_db_get_int(st, 0), 1);
+        assert_string_equal(rbe_db_get_text(st, 1, &h->arena), "kept");
+        rbe_db_free(st);
+        assert_int_equal(access(journal, F_OK), -1);
+    }
+    for (size_t i = 0; i < READERS; i++)
+        rbe_db_close(reader[i]);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, home_setup_empty, home_teardown)
     const struct CMUnitTest tests[] = {
         T(test_open), T(test_not_a_database), T(test_values), T(test_refusals), T(test_transactions),
         T(test_commit_blocked_by_a_reader), T(test_read_only), T(test_full), T(test_journal), T(test_schema_number),
-        T(test_check),
+        T(test_check), T(test_hot_journal),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

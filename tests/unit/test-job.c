@@ -227,6 +227,58 @@ static void test_final_failure(void **state)
     assert_int_equal(only(h).tries, 1);
 }
 
+static void test_payload_and_cost(void **state)
+{
+    struct home *h = *state;
+    struct rbe_job j = {.subject = "a", .payload = "{\"a\":1}"};
+
+    must(h, rbe_job_put(h->store, &j, NULL, &h->err));
+    assert_true(lease(h, 5, &j));
+    assert_string_equal(j.payload, "{\"a\":1}");
+    j.bytes = 3;
+    j.cpu_ms = 1500;
+    j.rss_bytes = INT64_C(5) << 30;
+    must(h, rbe_job_done(h->store, &j, "made", 6, &h->err));
+    assert_string_equal(only(h).payload, "{\"a\":1}");
+    assert_int_equal(only(h).bytes, 3);
+    assert_int_equal(only(h).cpu_ms, 1500);
+    assert_int_equal(only(h).rss_bytes, INT64_C(5) << 30);
+}
+
+static void test_retry(void **state)
+{
+    struct home *h = *state;
+    struct rbe_job j, was;
+
+    put(h, "a", 0, 0);
+    assert_true(lease(h, 5, &j));
+    expect(h, RBE_PROCESSING, rbe_job_retry(h->store, j.id, 5, &h->arena, &was, &h->err));
+    must(h, rbe_job_fail(h->store, &j, "it broke", true, 6, &h->err));
+    must(h, rbe_job_retry(h->store, j.id, 7, &h->arena, &was, &h->err));
+    assert_int_equal(was.state, RBE_JOB_FAILED);
+    assert_string_equal(was.note, "it broke");
+    assert_int_equal(only(h).state, RBE_JOB_QUEUED);
+    assert_int_equal(only(h).tries, 0);
+    assert_int_equal(only(h).run_at, 7);
+    assert_int_equal(only(h).finished_at, 0);
+    assert_string_equal(only(h).note, "");
+
+    /* one that waits for its next try is due at once */
+    assert_true(lease(h, 8, &j));
+    must(h, rbe_job_fail(h->store, &j, "it broke", false, 9, &h->err));
+    assert_false(lease(h, 10, &j));
+    must(h, rbe_job_retry(h->store, j.id, 10, &h->arena, &was, &h->err));
+    assert_true(lease(h, 10, &j));
+
+    /* inside a transaction it is part of it */
+    must(h, rbe_job_done(h->store, &j, NULL, 11, &h->err));
+    must(h, rbe_store_begin(h->store, RBE_BASE_USAGE, &h->err));
+    must(h, rbe_job_retry(h->store, j.id, 12, &h->arena, &was, &h->err));
+    rbe_store_rollback(h->store, RBE_BASE_USAGE);
+    assert_int_equal(only(h).state, RBE_JOB_DONE);
+    expect(h, RBE_NOTFOUND, rbe_job_retry(h->store, 99, 12, &h->arena, &was, &h->err));
+}
+
 static void test_dead_worker(void **state)
 {
     struct home *h = *state;
@@ -394,7 +446,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, home_setup, home_teardown)
     const struct CMUnitTest tests[] = {
         T(test_put_and_fields), T(test_same_work_again), T(test_put_inside_a_transaction), T(test_order), T(test_done),
-        T(test_retries), T(test_final_failure), T(test_dead_worker), T(test_old_lease_of_the_same_worker),
+        T(test_retries), T(test_final_failure), T(test_payload_and_cost), T(test_retry), T(test_dead_worker), T(test_old_lease_of_the_same_worker),
         T(test_job_that_kills_its_workers), T(test_worker_of_another_host), T(test_list), T(test_workers_at_once),
     };
 

@@ -1,11 +1,14 @@
 /* The worker: doing what is queued, retrying, taking over, sharing a queue, keeping house. */
 #include "tests/unit/installation.h"
 
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <utime.h>
 
 #include "lib/core/delta.h"
 #include "lib/core/demand.h"
+#include "lib/core/sweep.h"
 #include "lib/core/work.h"
 #include "lib/wrap/sys.h"
 
@@ -221,6 +224,136 @@ static void test_watch_stops(void **state)
     assert_true(rbe_clock_mono() - began < UINT64_C(20000000000));
 }
 
+/* What is told of trouble while a worker stays. */
+struct troubles {
+    int told, over;
+    char first[512];
+    const char *back;            /* the directory that is put back then, NULL for none */
+    const char *away;
+};
+
+static void trouble(void *arg, const struct rbe_err *e)
+{
+    struct troubles *t = arg;
+
+    if (!*e->text) {
+        t->over++;
+        stop = 1;
+        return;
+    }
+    if (!t->told++)
+        (void)snprintf(t->first, sizeof(t->first), "%s", e->text);
+    if (t->back)
+        assert_int_equal(rename(t->away, t->back), 0);
+    t->back = NULL;
+}
+
+/* The directory of the databases goes away while a worker waits and comes back: it says so once, and works again. */
+static void test_databases_away(void **state)
+{
+    struct site *s = *state;
+    struct rbe_package all[RELEASES];
+    struct troubles t = {.back = rbe_app_path(s->app, &s->arena, "db"), .away = rbe_app_path(s->app, &s->arena, "gone")};
+    struct rbe_work w = {.watch = true, .stop = &stop, .trouble = trouble, .arg = &t};
+    unsigned failed;
+    size_t n;
+
+    publish_some(s, all);
+    must(s, rbe_delta_want(s->app, &all[1], &all[0], 1, NULL, &s->err));
+    rbe_app_detach(s->app);
+    assert_int_equal(rename(t.back, t.away), 0);
+    stop = 0;
+    must(s, rbe_work_run(s->app, &w, &failed, &s->err));
+    assert_int_equal(t.told, 1);
+    assert_int_equal(t.over, 1);
+    assert_non_null(strstr(t.first, "is not there"));
+    must(s, rbe_app_reopen(s->app, &s->err));
+    assert_int_equal(jobs(s, &n)->state, RBE_JOB_DONE);
+
+    /* without watch it is the end */
+    rbe_app_detach(s->app);
+    assert_int_equal(rename(rbe_app_path(s->app, &s->arena, "db"), t.away), 0);
+    expect(s, RBE_REFUSED, rbe_work_run(s->app, &(struct rbe_work){0}, &failed, &s->err));
+    assert_int_equal(rename(t.away, rbe_app_path(s->app, &s->arena, "db")), 0);
+    must(s, rbe_app_reopen(s->app, &s->err));
+}
+
+/* A disk where nothing can be written: the job is tried again later, and the worker stays. A limit on file sizes stands
+ * for the full disk, which needs root to make. */
+static void test_disk_full(void **state)
+{
+    struct site *s = *state;
+    struct rbe_package all[RELEASES];
+    int status;
+    size_t n;
+
+    publish_some(s, all);
+    must(s, rbe_delta_want(s->app, &all[1], &all[0], 1, NULL, &s->err));
+    rbe_app_close(rbe_steal(s->app));
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct rlimit small = {.rlim_cur = 1, .rlim_max = 1 << 30};
+        struct rbe_err e = {0};
+        struct troubles t = {0};
+        unsigned failed;
+
+        (void)signal(SIGXFSZ, SIG_IGN);
+        (void)signal(SIGALRM, on_alarm);
+        stop = 0;
+        if (rbe_app_open(&s->settings, RBE_APP_WRITE, &s->app, &e) != RBE_OK ||
+            setrlimit(RLIMIT_FSIZE, &small) != 0)
+            _exit(2);
+        (void)alarm(3);
+        enum rbe_code code = rbe_work_run(s->app, &(struct rbe_work){.watch = true, .stop = &stop, .trouble = trouble,
+                                                                     .arg = &t}, &failed, &e);
+        _exit(code == RBE_OK && t.told > 0 ? 0 : 3);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    must(s, rbe_app_open(&s->settings, RBE_APP_WRITE, &s->app, &s->err));
+    unsigned failed;
+    must(s, rbe_work_run(s->app, &(struct rbe_work){0}, &failed, &s->err));
+    assert_int_equal(failed, 0);
+    assert_int_equal(jobs(s, &n)->state, RBE_JOB_DONE);
+}
+
+/* What nobody holds and is old enough goes, what somebody works on stays, however old. */
+static void test_sweeps_what_nobody_holds(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t age;
+        bool hold, stays;
+    } cases[] = {
+        {"patch-1", 30, false, true},   {"patch-2", 90, false, false},    {"patch-3", 90000, true, true},
+        {"upload-1", 90, false, true},  {"upload-2", 8000, false, false}, {"upload-3", 90000, true, true},
+        {"other-1", 8000, false, true}, {"other-2", 90000, false, false},
+    };
+    struct site *s = *state;
+    int64_t now = rbe_clock_now();
+    int fds[RBE_COUNT(cases)];
+
+    for (size_t i = 0; i < RBE_COUNT(cases); i++) {
+        rbe_autofree char *below = rbe_strfmt("tmp/%s", cases[i].name);
+        const char *path = rbe_app_path(s->app, &s->arena, below);
+        struct utimbuf then = {.actime = now - cases[i].age, .modtime = now - cases[i].age};
+
+        fds[i] = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        assert_true(fds[i] >= 0);
+        if (cases[i].hold)
+            rbe_sweep_hold(fds[i]);
+        assert_int_equal(utime(path, &then), 0);
+    }
+    must(s, rbe_sweep_tmp(s->app, now, &s->err));
+    for (size_t i = 0; i < RBE_COUNT(cases); i++) {
+        rbe_autofree char *below = rbe_strfmt("tmp/%s", cases[i].name);
+
+        if ((access(rbe_app_path(s->app, &s->arena, below), F_OK) == 0) != cases[i].stays)
+            fail_msg("%s", cases[i].name);
+        (void)close(fds[i]);
+    }
+}
+
 /* A day-old left-over goes, files and directories; what is in work stays. */
 static void test_sweeps(void **state)
 {
@@ -252,6 +385,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_takes_over, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_several_workers, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_watch_stops, site_setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_databases_away, site_setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_disk_full, site_setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_sweeps_what_nobody_holds, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_sweeps, site_setup, site_teardown),
     };
 

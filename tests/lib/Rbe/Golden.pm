@@ -44,6 +44,8 @@ sub _steady {
     $text =~ s{\bp/[0-9a-f]{32}/}{p/KEY/}g;
     $text =~ s/("(?:file_size|bytes)":)\d+/$1SIZE/g;
     $text =~ s/ *\b\d[\d.]* (?:B|[KMGT]iB)\b/  SIZE/g;
+    $text =~ s/("cpu_ms":)\d+/$1MS/g;
+    $text =~ s/ +\d+\.\d\d s\b/  SECONDS/g;
     $text =~ s/ +SIZE/  SIZE/g;
     $text =~ s/\(\d+ (\S+) \d+ bytes\)/(SIZE $1 SIZE bytes)/g;
     $text =~ s/\d+ bytes, \d[\d.]* %/SIZE bytes, N %/g;
