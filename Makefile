@@ -8,7 +8,7 @@
 #   asan ubsan     check under the sanitizers, in $(B)/asan  run            the server on $(B)/data
 #   check-valgrind unit tests under valgrind                 tags compile_commands.json
 #   coverage       check, then lines covered by file         lint hdr-check unit fuzz-replay
-#   fuzz           FUZZ_TIME seconds a fuzz target (clang)
+#   fuzz           FUZZ_TIME seconds a fuzz target (clang)   bench                           BENCH="NAME ..." some only
 #
 # `./bootstrap` runs autoreconf and configure; most targets need the config.mk they make.
 
@@ -67,6 +67,7 @@ HEADERS := $(wildcard lib/*/*.h bin/*.h cgi-bin/*.h libexec/*.h tests/*/*.h)
 
 UNIT := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/unit/test-*.c))
 FUZZ := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/fuzz/fuzz-*.c))
+BENCHES := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/bench/*.c))
 SCRIPTS := $(wildcard tests/http/*.t tests/golden/*.t tests/regress/*.t)
 INVERTED := $(B)/tests/inverted
 
@@ -112,6 +113,9 @@ $(INVERTED): $(B)/obj/tests/lib/inverted.o
 $(FUZZ): $(B)/tests/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/librbe.a $(if $(FUZZER),,$(B)/obj/tests/lib/replay.o)
 	$(link) $(if $(FUZZER),-fsanitize=fuzzer)
 
+$(BENCHES): $(B)/tests/bench/%: $(B)/obj/tests/bench/%.o $(B)/librbe.a
+	$(link)
+
 unit: $(UNIT)
 fuzz-replay: $(FUZZ)
 
@@ -146,6 +150,10 @@ coverage:
 	$(Q)+$(MAKE) --no-print-directory B=$(B)/coverage HARDEN= LDFLAGS=--coverage \
 	CFLAGS='-O0 -g --coverage -fprofile-update=atomic -DRBE_SANITIZED=1' check
 	$(Q)find $(B)/coverage/obj -name '*.gcda' | LC_ALL=C sort | xargs gcov -n 2>/dev/null | awk -f tests/lib/coverage.awk
+
+# Prints ratios against what is measured in the same run; share/doc/performance.md has the results.
+bench: all $(BENCHES)
+	@RBE_BUILD='$(B)' tests/bench/run $(BENCH)
 
 FUZZ_TIME ?= 60
 fuzz:
@@ -236,7 +244,7 @@ config.mk: config.mk.in config.status
 endif
 
 FORCE:
-.PHONY: all unit fuzz-replay lint hdr-check check check-long asan ubsan check-valgrind coverage fuzz install uninstall \
+.PHONY: all unit fuzz-replay lint hdr-check check check-long asan ubsan check-valgrind coverage fuzz bench install uninstall \
 	installcheck dist distcheck run clean distclean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
