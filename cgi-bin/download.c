@@ -89,10 +89,11 @@ int main(int argc, char **argv)
 {
     static const struct rbe_route routes[] = {
         {.methods = RBE_GET, .pattern = "/resources/download/{}", .handle = handle_download, .secret_path = true},
+        {.methods = RBE_GET, .pattern = "/api/resources/download/{}", .handle = handle_download, .secret_path = true},
     };
     static const struct rbe_program program = {
         .name = "download",
-        .what = "Turns a download key into its file: GET /resources/download/{key}.",
+        .what = "Turns a download key into its file: GET [/api]/resources/download/{key}.",
         .routes = routes,
         .n_routes = RBE_COUNT(routes),
         .mode = RBE_APP_READ,

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "cgi-bin/native.h"
+#include "cgi-bin/dialect.h"
 #include "cgi-bin/program.h"
 #include "lib/base/clock.h"
 
@@ -37,53 +37,47 @@ static enum rbe_code read_question(struct rbe_req *r, struct rbe_question *ret, 
     return RBE_OK;
 }
 
-/* What the client asked for names its platform; a package for any platform answers it too. */
-static void name_platform(const struct rbe_question *q, struct rbe_latest *l)
-{
-    if (q->system != RBE_SYSTEM_ANY)
-        l->system = q->system;
-    if (q->arch != RBE_ARCH_ANY)
-        l->arch = q->arch;
-}
-
-static enum rbe_code make_url(struct rbe_app *app, struct rbe_req *r, const struct rbe_latest *l, const char **ret,
-                              struct rbe_err *e)
+static enum rbe_code make_url(struct rbe_app *app, struct rbe_req *r, const struct rbe_dialect *d,
+                              const struct rbe_latest *l, const char **ret, struct rbe_err *e)
 {
     char key[RBE_GRANT_TEXT];
     const char *base;
 
     *ret = NULL;
-    if (l->update != RBE_UPDATE_FULL && l->update != RBE_UPDATE_INCREMENTAL)
+    if (l->update == RBE_UPDATE_UNTOLD || !d->offers(l))
         return RBE_OK;
     RBE_TRY(rbe_req_base_url(r, &base, e));
     rbe_grant_sign(app, &l->grant, key);
-    *ret = rbe_arena_strfmt(rbe_req_arena(r), "%s/resources/download/%s", base, key);
+    *ret = rbe_arena_strfmt(rbe_req_arena(r), "%s%s%s", base, d->download, key);
     return RBE_OK;
 }
 
 static enum rbe_code handle_latest(void *ctx, struct rbe_req *r, struct rbe_resp *p, struct rbe_err *e)
 {
     struct rbe_app *app = ctx;
+    const struct rbe_dialect *d = rbe_req_route_data(r);
     struct rbe_question q;
     struct rbe_latest l = {0};
     const char *url;
 
     RBE_TRY(read_question(r, &q, e));
+    q.cdk_always = d->cdk_always && !app->settings->api.public_url;
     RBE_TRY(rbe_latest_find(app, &q, rbe_req_arena(r), &l, e));
-    name_platform(&q, &l);
-    RBE_TRY(make_url(app, r, &l, &url, e));
-    rbe_native_render(p, &l, url);
+    RBE_TRY(make_url(app, r, d, &l, &url, e));
+    d->render(p, &q, &l, url);
     return RBE_OK;
 }
 
 int main(int argc, char **argv)
 {
     static const struct rbe_route routes[] = {
-        {.methods = RBE_GET, .pattern = "/resources/{}/latest", .handle = handle_latest},
+        {.methods = RBE_GET, .pattern = "/resources/{}/latest", .handle = handle_latest, .data = &rbe_dialect_native},
+        {.methods = RBE_GET, .pattern = "/api/resources/{}/latest", .handle = handle_latest,
+         .data = &rbe_dialect_compat},
     };
     static const struct rbe_program program = {
         .name = "latest",
-        .what = "Answers what a client should install: GET /resources/{rid}/latest.",
+        .what = "Answers what a client should install: GET [/api]/resources/{rid}/latest.",
         .routes = routes,
         .n_routes = RBE_COUNT(routes),
         .mode = RBE_APP_READ,

@@ -125,6 +125,12 @@ static enum rbe_code find_standing(const struct search *s, struct standing *ret)
     struct rbe_verkey key;
 
     *ret = (struct standing){0};
+    if (!name[0])
+        return RBE_OK;
+    if (strcmp(name, s->version.name) == 0) {
+        *ret = (struct standing){.version = s->version, .known = true};
+        return RBE_OK;
+    }
     RBE_TRY(rbe_version_find(store, s->resource.id, name, s->arena, &ret->version, &ret->known, s->e));
     if (!ret->known && strchr(name, ' ')) {
         rbe_verkey_of(name, &key);
@@ -209,24 +215,19 @@ static enum rbe_code find_patch(const struct search *s, const struct standing *o
     return RBE_OK;
 }
 
-static enum rbe_code decide(const struct search *s, struct rbe_latest *ret)
+static enum rbe_code decide(const struct search *s, const struct standing *on, struct rbe_latest *ret)
 {
     const struct rbe_package *given = &s->package;
     struct rbe_package patch;
-    struct standing on = {0};
     bool found = false;
 
-    if (s->q->current[0]) {
-        RBE_TRY(find_standing(s, &on));
-        if (is_latest(s, &on)) {
-            ret->update = RBE_UPDATE_NONE;
-            return RBE_OK;
-        }
-        RBE_TRY(find_patch(s, &on, &patch, &found));
-    }
-    if (found)
+    ret->update = is_latest(s, on) ? RBE_UPDATE_NONE : RBE_UPDATE_FULL;
+    if (ret->update == RBE_UPDATE_FULL)
+        RBE_TRY(find_patch(s, on, &patch, &found));
+    if (found) {
         given = &patch;
-    ret->update = found ? RBE_UPDATE_INCREMENTAL : RBE_UPDATE_FULL;
+        ret->update = RBE_UPDATE_INCREMENTAL;
+    }
     ret->format = given->format;
     ret->file_size = given->size;
     memcpy(ret->sha256, given->sha256, sizeof(ret->sha256));
@@ -245,7 +246,7 @@ static enum rbe_code judge(const struct search *s, struct rbe_latest *ret, bool 
 {
     struct rbe_cdk cdk;
 
-    *ret_told = s->resource.access == RBE_ACCESS_PUBLIC;
+    *ret_told = s->resource.access == RBE_ACCESS_PUBLIC && !s->q->cdk_always;
     if (*ret_told || !s->q->cdk[0])
         return RBE_OK;
     RBE_TRY(rbe_access_cdk(s->app, s->q->cdk, s->resource.id, s->q->now, s->arena, &cdk, &ret->verdict, s->e));
@@ -261,9 +262,11 @@ enum rbe_code rbe_latest_find(struct rbe_app *app, const struct rbe_question *q,
                               struct rbe_latest *ret, struct rbe_err *e)
 {
     struct search s = {.app = app, .q = q, .arena = arena, .e = e};
+    struct standing on;
     bool told;
 
     RBE_TRY(find_latest(&s));
+    RBE_TRY(find_standing(&s, &on));
     *ret = (struct rbe_latest){
         .rid = s.resource.rid,
         .version_name = s.version.name,
@@ -271,6 +274,7 @@ enum rbe_code rbe_latest_find(struct rbe_app *app, const struct rbe_question *q,
         .channel = (enum rbe_channel)s.version.channel,
         .system = (enum rbe_system)s.package.system,
         .arch = (enum rbe_arch)s.package.arch,
+        .named = on.known && on.version.id == s.version.id,
         .update = RBE_UPDATE_UNTOLD,
         .release_note = s.version.release_note,
         .custom_data = s.version.custom_data,
@@ -278,5 +282,5 @@ enum rbe_code rbe_latest_find(struct rbe_app *app, const struct rbe_question *q,
         .verdict = RBE_OK,
     };
     RBE_TRY(judge(&s, ret, &told));
-    return told ? decide(&s, ret) : RBE_OK;
+    return told ? decide(&s, &on, ret) : RBE_OK;
 }

@@ -15,6 +15,7 @@ struct rbe_question {
     enum rbe_arch arch;
     const char *current;         /* version name the client is on, "" when not said */
     const char *cdk;             /* "" when not said */
+    bool cdk_always;             /* a cdk is wanted, and judged when said, whatever the resource's access */
     const char *region;          /* "" for default */
     int64_t now;
 };
@@ -27,15 +28,18 @@ struct rbe_latest {
     enum rbe_channel channel;    /* of the version */
     enum rbe_system system;      /* of the package */
     enum rbe_arch arch;
+    bool named;                  /* `current` is the latest by its name, not only equal or greater in order */
     enum rbe_update update;      /* RBE_UPDATE_UNTOLD: the asker has no right to know (no cdk, or a bad one) */
-    enum rbe_format format;      /* of an incremental */
+    /* Of what the asker may fetch, for all but UNTOLD. With NONE it is the full package, for dialects whose clients
+     * compare for themselves. */
+    enum rbe_format format;
     int64_t file_size;
     unsigned char sha256[32];
+    struct rbe_grant grant;      /* to be signed when the answer is rendered */
     const char *release_note, *custom_data;
     int64_t published_at;
     int64_t cdk_expires;         /* 0: none or never */
     enum rbe_code verdict;       /* RBE_OK, or what is wrong with the cdk (RBE_CDK_*) */
-    struct rbe_grant grant;      /* to be signed when the answer is rendered, for FULL and INCREMENTAL */
 };
 
 /* "none", "full", "incremental"; NULL for untold. */

@@ -135,6 +135,9 @@ static const struct rbe_conf_key table[] = {
      .help = "After so many requests a worker makes way for a fresh one. 0 is never."},
     {FIELD(instance, region_id), .type = RBE_CONF_TEXT, .preset = "default", .check = check_region, .reloadable = true,
      .help = "The region of clients that do not say theirs."},
+    {FIELD(api, public_url), .type = RBE_CONF_BOOL, .preset = "false", .reloadable = true,
+     .help = "Whether /api/resources/{rid}/latest offers public resources without a cdk: true treats every asker of one "
+             "as one with a good cdk that never expires. /resources/{rid}/latest always offers them."},
     {FIELD(auth, sign_secret), .type = RBE_CONF_LIST, .min = 16, .max = 1024, .secret = true, .reloadable = true,
      .help = "Secrets that download keys are signed with, at most 8: the first signs, all verify, so a new one is put "
              "in front and the old one taken out when its keys have expired. Required; there is no default."},

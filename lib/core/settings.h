@@ -23,6 +23,9 @@ struct rbe_settings {
         const char *region_id;
     } instance;
     struct {
+        bool public_url;                     /* the compatible dialect offers public resources without a cdk */
+    } api;
+    struct {
         struct rbe_conf_list sign_secret;    /* the first signs, all verify; each at least 16 bytes */
         int64_t key_skew;                    /* seconds */
     } auth;

@@ -360,16 +360,17 @@ static void test_current(void **state)
 
     (void)stable(h, r, "1.0.0");
     (void)publish(h, r, "1.2.0-beta.1", RBE_CHANNEL_BETA, ANY);
-    (void)stable(h, r, "1.1.0");
+    int64_t new = stable(h, r, "1.1.0");
     for (size_t i = 0; i < RBE_COUNT(rows); i++) {
         struct rbe_latest a = ask_from(h, rows[i].current);
 
         if (a.update != rows[i].update)
             fail_msg("%s: %s", rows[i].current, rbe_update_name(a.update));
         assert_string_equal(a.version_name, "1.1.0");
-        /* nothing to download, nothing to sign */
-        assert_true((a.grant.package != 0) == (a.update != RBE_UPDATE_NONE));
-        assert_true((a.file_size != 0) == (a.update != RBE_UPDATE_NONE));
+        assert_int_equal(a.named, strcmp(rows[i].current, "1.1.0") == 0);
+        /* what could be fetched is told to all, also where there is no need */
+        assert_int_equal(a.grant.package, new);
+        assert_int_equal(a.file_size, 1000);
     }
 }
 
@@ -393,6 +394,7 @@ static void test_current_with_space(void **state)
     int64_t old = stable(h, r, "1.0.0+a.1");
     int64_t new = stable(h, r, "1.1.0+b.2");
     assert_int_equal(update_from(h, "1.1.0 b.2"), RBE_UPDATE_NONE);
+    assert_true(ask_from(h, "1.1.0 b.2").named);
     assert_int_equal(update_from(h, "1.0.0 a.1"), RBE_UPDATE_FULL);
     assert_demand(h, old, new);
     /* unknown under either spelling, greater under the second */
@@ -598,6 +600,39 @@ static void test_cdk(void **state)
     assert_int_equal(a.grant.cdk, lasting_id);
 }
 
+/* Where a cdk is always wanted, the resource's access opens nothing, and a bad one is told as such. */
+static void test_cdk_always(void **state)
+{
+    static const char good[] = "0123456789ABCDEFGHJKMNPQRS";
+    struct apphome *h = *state;
+    int64_t r = resource_new(h, &(struct rbe_resource){.access = RBE_ACCESS_PUBLIC});
+    int64_t id;
+    struct rbe_question q = question();
+
+    (void)stable(h, r, "1.0.0");
+    put_cdk(h, good, r, NOW + 50, 0, &id);
+    q.current = "1.0.0";
+    q.cdk_always = true;
+    struct rbe_latest a = ask(h, &q);
+    assert_int_equal(a.update, RBE_UPDATE_UNTOLD);
+    assert_int_equal(a.verdict, RBE_OK);
+    assert_true(a.named);
+    q.cdk = "x";
+    a = ask(h, &q);
+    assert_int_equal(a.update, RBE_UPDATE_UNTOLD);
+    assert_int_equal(a.verdict, RBE_CDK_INVALID);
+    assert_true(a.named);
+    q.cdk = good;
+    a = ask(h, &q);
+    assert_int_equal(a.update, RBE_UPDATE_NONE);
+    assert_int_equal(a.cdk_expires, NOW + 50);
+    assert_int_equal(a.grant.cdk, id);
+    q.current = "";
+    a = ask(h, &q);
+    assert_int_equal(a.update, RBE_UPDATE_FULL);
+    assert_false(a.named);
+}
+
 /* A reader's app answers as well, and sees a publish in its very next answer. */
 static void test_reader(void **state)
 {
@@ -626,7 +661,7 @@ int main(void)
         TEST(test_order), TEST(test_parsers_meet), TEST(test_published_order), TEST(test_current),
         TEST(test_current_tie), TEST(test_current_with_space), TEST(test_withdrawn), TEST(test_incremental),
         TEST(test_incremental_not_smaller), TEST(test_incremental_platforms), TEST(test_no_demand), TEST(test_cdk),
-        TEST(test_reader),
+        TEST(test_cdk_always), TEST(test_reader),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
