@@ -60,7 +60,7 @@ static bool authority_valid(const char *text, size_t len)
     return rbe_int_parse(port, 1, 65535, &number);
 }
 
-static const char *check_url(const char *text)
+const char *rbe_settings_check_url(const char *text)
 {
     size_t scheme = strncmp(text, "https://", 8) == 0 ? 8 : strncmp(text, "http://", 7) == 0 ? 7 : 0;
     const char *rest = text + scheme;
@@ -117,6 +117,21 @@ static const char *check_prefix(const char *text)
     return NULL;
 }
 
+static const char *check_variable(const char *text)
+{
+    size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
+
+    return text[len] == '\0' ? NULL : "must be the name of a header or of a variable";
+}
+
+static const char *check_header_value(const char *text)
+{
+    for (; *text; text++)
+        if (*text <= ' ' || *text > '~')
+            return "must be ASCII without spaces";
+    return NULL;
+}
+
 /* ---- the table ---- */
 
 #define FIELD(section, key) .name = #section "." #key, .offset = offsetof(struct rbe_settings, section.key)
@@ -124,7 +139,7 @@ static const char *check_prefix(const char *text)
 static const struct rbe_conf_key table[] = {
     {FIELD(instance, data_dir), .type = RBE_CONF_TEXT, .preset = RBE_LOCALSTATEDIR "/lib/rbe", .min = 1, .max = 4000,
      .help = "Where databases and packages are kept. A relative path is taken from the directory of this file."},
-    {FIELD(instance, public_url), .type = RBE_CONF_TEXT, .max = 1000, .check = check_url, .reloadable = true,
+    {FIELD(instance, public_url), .type = RBE_CONF_TEXT, .max = 1000, .check = rbe_settings_check_url, .reloadable = true,
      .help = "What download URLs begin with, for example https://updates.example.com. When it is empty, the scheme and "
              "host of each request are used."},
     {FIELD(instance, trusted_proxies), .type = RBE_CONF_LIST, .check = check_block, .reloadable = true,
@@ -164,6 +179,35 @@ static const struct rbe_conf_key table[] = {
      .help = "The most incremental packages that are built to lead to one package. 0 builds none."},
     {FIELD(extra, download_effective_time), .type = RBE_CONF_DURATION, .preset = "10m", .min = 1, .max = 30 * DAY,
      .reloadable = true, .help = "How long a download key lives."},
+    {FIELD(extra, cdn_prefix), .type = RBE_CONF_TEXT, .max = 1000, .min = 1, .check = rbe_settings_check_place,
+     .reloadable = true,
+     .help = "What URLs of the CDN begin with. When it is empty there is none."},
+    {FIELD(extra, cdn_auth), .type = RBE_CONF_RECORD, .record = &rbe_settings_auth, .reloadable = true,
+     .help = "How URLs of the CDN are signed."},
+    {FIELD(extra, distribute_cdn_ratio), .type = RBE_CONF_INT, .preset = "100", .max = 100, .reloadable = true,
+     .help = "How many of 100 downloads go to the CDN, the rest to the places of their region."},
+    {FIELD(extra, distribute_cdn_region), .type = RBE_CONF_LIST, .check = check_region, .reloadable = true,
+     .help = "The regions whose downloads may go to the CDN. When it is empty all may."},
+    {FIELD(extra, download_prefix_info), .type = RBE_CONF_GROUPS, .record = &rbe_settings_place, .check = check_region,
+     .reloadable = true,
+     .help = "The places of each region that downloads are sent to, chosen by weight. Regions that do not stand here "
+             "count as default. Where nothing stands, this server sends the files itself."},
+    {FIELD(extra, region_from), .type = RBE_CONF_TEXT, .min = 1, .max = 64, .check = check_variable,
+     .reloadable = true,
+     .help = "A request header or a variable of the web server (GEOIP_COUNTRY_CODE) that names the region of clients "
+             "that do not say theirs."},
+    {FIELD(extra, origin_secret), .type = RBE_CONF_TEXT, .min = 16, .max = 256, .check = check_header_value,
+     .secret = true, .reloadable = true,
+     .help = "What a CDN that fetches from this server sends as X-Origin-Secret. When it is empty none may."},
+    {FIELD(mirror, targets), .type = RBE_CONF_RECORDS, .record = &rbe_settings_target, .reloadable = true,
+     .help = "Where packages are copied to. A place that is named here is used for a package once its copy is "
+             "verified."},
+    {FIELD(mirror, probe_interval), .type = RBE_CONF_DURATION, .preset = "1m", .max = DAY, .reloadable = true,
+     .help = "How often rbe-batch looks whether the places answer. 0 is never."},
+    {FIELD(mirror, probe_failures), .type = RBE_CONF_INT, .preset = "3", .min = 1, .max = 100, .reloadable = true,
+     .help = "After so many failures in a row a place gets no downloads until it answers again."},
+    {FIELD(mirror, probe_timeout), .type = RBE_CONF_DURATION, .preset = "5s", .min = 1, .max = 60, .reloadable = true,
+     .help = "How long a place may take to answer."},
     {FIELD(metrics, allow), .type = RBE_CONF_LIST, .preset = "[127.0.0.0/8, \"::1\"]", .check = check_block,
      .reloadable = true, .help = "Addresses or blocks that may read /metrics."},
     {FIELD(log, level), .type = RBE_CONF_WORD, .preset = "info", .words = level_words, .reloadable = true,
@@ -210,6 +254,37 @@ static const char *without_slashes(struct rbe_arena *arena, const char *text, si
     return rbe_arena_strndup(arena, text, len);
 }
 
+/* Places and targets name each other by their URLs, so these are brought to one spelling. */
+static void make_places_ready(struct rbe_settings *s)
+{
+    struct rbe_mirror_target *targets = s->mirror.targets.v;
+
+    s->extra.cdn_prefix = without_slashes(&s->arena, s->extra.cdn_prefix, 0);
+    for (size_t i = 0; i < s->extra.download_prefix_info.n; i++) {
+        const struct rbe_conf_records *places = &s->extra.download_prefix_info.v[i].records;
+
+        for (size_t k = 0; k < places->n; k++) {
+            struct rbe_place *place = (struct rbe_place *)places->v + k;
+
+            place->url = without_slashes(&s->arena, place->url, 0);
+        }
+    }
+    for (size_t i = 0; i < s->mirror.targets.n; i++)
+        for (size_t k = 0; k < targets[i].urls.n; k++)
+            targets[i].urls.v[k] = without_slashes(&s->arena, targets[i].urls.v[k], 0);
+}
+
+static enum rbe_code check_target_names(const struct rbe_settings *s, struct rbe_err *e)
+{
+    const struct rbe_mirror_target *targets = s->mirror.targets.v;
+
+    for (size_t i = 0; i < s->mirror.targets.n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(targets[i].name, targets[k].name) == 0)
+                return rbe_fail(e, RBE_REFUSED, "%s: mirror.targets: %s stands twice", s->file, targets[i].name);
+    return RBE_OK;
+}
+
 static void make_ready(struct rbe_settings *s)
 {
     const char *dir = s->instance.data_dir;
@@ -223,6 +298,7 @@ static void make_ready(struct rbe_settings *s)
     }
     s->instance.data_dir = without_slashes(&s->arena, dir, 1);
     s->instance.public_url = without_slashes(&s->arena, s->instance.public_url, 0);
+    make_places_ready(s);
 }
 
 enum rbe_code rbe_settings_load(const char *file, struct rbe_settings *ret, struct rbe_err *e)
@@ -233,6 +309,7 @@ enum rbe_code rbe_settings_load(const char *file, struct rbe_settings *ret, stru
     if (ret->auth.sign_secret.n > RBE_SECRETS_MAX)
         return rbe_fail(e, RBE_REFUSED, "%s: auth.sign_secret: must be at most %d secrets", ret->file,
                         (int)RBE_SECRETS_MAX);
+    RBE_TRY(check_target_names(ret, e));
     make_ready(ret);
     return RBE_OK;
 }
@@ -269,7 +346,9 @@ static void put_form(struct rbe_str *out, const struct rbe_conf_key *key)
         [RBE_CONF_TEXT] = "text",     [RBE_CONF_INT] = "a whole number",
         [RBE_CONF_BOOL] = "true or false", [RBE_CONF_DURATION] = "a time, such as 45s, 10m, 2h or 90d",
         [RBE_CONF_WORD] = "one of",   [RBE_CONF_SIZE] = "a size, such as 512, 64K, 10M or 4G",
-        [RBE_CONF_LIST] = "a list",
+        [RBE_CONF_LIST] = "a list",   [RBE_CONF_RECORD] = "a map of the keys",
+        [RBE_CONF_RECORDS] = "a list of maps of the keys",
+        [RBE_CONF_GROUPS] = "a map of names, each with a list of maps of the keys",
     };
 
     rbe_str_puts(out, "Takes ");
@@ -280,13 +359,22 @@ static void put_form(struct rbe_str *out, const struct rbe_conf_key *key)
         rbe_str_putf(out, " from %lld to %lld", (long long)key->min, (long long)key->max);
     if (key->type == RBE_CONF_LIST && key->min > 0)
         rbe_str_putf(out, " of items of at least %lld bytes", (long long)key->min);
+    if (key->record) {
+        for (size_t i = 0; i < key->record->n; i++)
+            rbe_str_putf(out, "%s%s", i ? ", " : " ", key->record->fields[i].name);
+        rbe_str_puts(out, "; rbe.yaml(5) explains them");
+    }
     rbe_str_putc(out, '.');
 }
 
 /* The example is the same wherever it is made, so the place that ./configure chose is shown as its usual one. */
 static void put_preset(struct rbe_str *out, const struct rbe_conf_key *key)
 {
-    const char *preset = key->preset ? key->preset : key->type == RBE_CONF_LIST ? "[]" : "\"\"";
+    static const char *const empty[RBE_CONF_TYPE_MAX] = {
+        [RBE_CONF_TEXT] = "\"\"",    [RBE_CONF_LIST] = "[]",   [RBE_CONF_RECORD] = "{}",
+        [RBE_CONF_RECORDS] = "[]", [RBE_CONF_GROUPS] = "{}",
+    };
+    const char *preset = key->preset ? key->preset : empty[key->type];
     size_t place = strlen(RBE_LOCALSTATEDIR);
 
     if (strcmp(key->name, "instance.data_dir") == 0 && strncmp(preset, RBE_LOCALSTATEDIR, place) == 0)

@@ -6,6 +6,7 @@
 #define RBE_CORE_SETTINGS_H
 
 #include "lib/base/str.h"
+#include "lib/core/settings-places.h"
 #include "lib/wrap/conf.h"
 
 enum { RBE_SECRETS_MAX = 8, RBE_REGION_MAX = 24 };
@@ -45,7 +46,20 @@ struct rbe_settings {
     } batch;
     struct {
         int64_t download_effective_time;     /* seconds a download key lives */
+        const char *cdn_prefix;              /* no trailing slash; "" for no CDN */
+        struct rbe_place_auth cdn_auth;
+        int64_t distribute_cdn_ratio;        /* per cent of downloads that go to the CDN */
+        struct rbe_conf_list distribute_cdn_region;  /* regions that may; empty: all */
+        struct rbe_conf_groups download_prefix_info; /* of struct rbe_place, one group a region */
+        const char *region_from;             /* a request header or a variable of the web server; "" for none */
+        const char *origin_secret;           /* what a CDN proves itself by that fetches from here; "" for none */
     } extra;
+    struct {
+        struct rbe_conf_records targets;     /* of struct rbe_mirror_target */
+        int64_t probe_interval;              /* seconds; 0: never */
+        int64_t probe_failures;              /* in a row until a place is down */
+        int64_t probe_timeout;               /* seconds */
+    } mirror;
     struct {
         struct rbe_conf_list allow;          /* addresses or CIDR blocks that may read /metrics */
     } metrics;

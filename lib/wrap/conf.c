@@ -16,7 +16,7 @@
 #include "lib/base/utf8.h"
 #include "lib/wrap/confvalue.h"
 
-enum { FILE_MAX = 1024 * 1024, LIST_MAX = 256 };
+enum { FILE_MAX = 1024 * 1024, ITEMS_MAX = 256, DEPTH_MAX = 8 };
 
 /* One text that is being read: a file, the value of an environment variable, or a preset. */
 struct source {
@@ -105,8 +105,14 @@ static enum rbe_code scalar_text(const struct source *src, const yaml_event_t *e
 {
     const char *text = (const char *)ev->data.scalar.value;
     size_t len = ev->data.scalar.length;
+    bool good = strlen(text) == len;
 
-    if (strlen(text) != len || rbe_utf8_has_control(text, len))
+    /* Line by line: where a value must not have lines, its type says so. */
+    for (size_t at = 0, n; good && at < len; at += n + 1) {
+        n = strcspn(text + at, "\n");
+        good = !rbe_utf8_has_control(text + at, n);
+    }
+    if (!good)
         return wrong(src, ev->start_mark.line + 1, subject, "must hold no control character");
     *ret = rbe_arena_strndup(src->arena, text, len);
     return RBE_OK;
@@ -125,45 +131,91 @@ static bool is_null(const yaml_event_t *ev)
     return false;
 }
 
-static enum rbe_code read_list(struct source *src, const char *subject, struct rbe_confvalue *ret)
+/* The next key of a map; *ret NULL at the map's end. */
+static enum rbe_code read_key(struct source *src, const char *subject, const char **ret, size_t *ret_line)
 {
-    ret->list = true;
-    ret->v = rbe_arena_alloc_array(src->arena, LIST_MAX, sizeof(*ret->v));
-    ret->lines = rbe_arena_alloc_array(src->arena, LIST_MAX, sizeof(*ret->lines));
+    auto_event yaml_event_t ev = {0};
+
+    *ret = NULL;
+    RBE_TRY(next(src, &ev));
+    if (ev.type == YAML_MAPPING_END_EVENT)
+        return RBE_OK;
+    *ret_line = ev.start_mark.line + 1;
+    RBE_TRY(refuse_marks(src, &ev, subject));
+    if (ev.type != YAML_SCALAR_EVENT)
+        return wrong(src, *ret_line, subject, "a key must be a word");
+    return scalar_text(src, &ev, subject, ret);
+}
+
+static bool has_key(const struct rbe_confvalue *map, const char *key)
+{
+    for (size_t i = 0; i < map->n; i++)
+        if (strcmp(map->keys[i], key) == 0)
+            return true;
+    return false;
+}
+
+/* Room for one more item: arrays double when they are full. */
+static void make_room(const struct source *src, struct rbe_confvalue *v)
+{
+    size_t n = v->n ? 2 * v->n : 1;
+
+    if (v->n & (v->n - 1))
+        return;
+    struct rbe_confvalue *items = rbe_arena_alloc_array(src->arena, n, sizeof(*items));
+    const char **keys = rbe_arena_alloc_array(src->arena, n, sizeof(*keys));
+    if (v->n) {
+        memcpy(items, v->items, v->n * sizeof(*items));
+        memcpy(keys, v->keys, v->n * sizeof(*keys));
+    }
+    v->items = items;
+    v->keys = keys;
+}
+
+static enum rbe_code read_value(struct source *src, const yaml_event_t *ev, const char *subject, unsigned depth,
+                                struct rbe_confvalue *ret);
+
+/* The items of a list or map up to its end. */
+static enum rbe_code read_items(struct source *src, const char *subject, unsigned depth, struct rbe_confvalue *ret)
+{
     for (;;) {
         auto_event yaml_event_t ev = {0};
-        size_t line;
+        const char *key = "";
+        size_t line = 0;
 
+        if (ret->kind == RBE_CONFVALUE_MAP) {
+            RBE_TRY(read_key(src, subject, &key, &line));
+            if (!key)
+                return RBE_OK;
+            if (has_key(ret, key))
+                return wrong(src, line, subject, "%s: stands twice", key);
+        }
         RBE_TRY(next(src, &ev));
         if (ev.type == YAML_SEQUENCE_END_EVENT)
             return RBE_OK;
-        line = ev.start_mark.line + 1;
-        RBE_TRY(refuse_marks(src, &ev, subject));
-        if (ev.type != YAML_SCALAR_EVENT)
-            return wrong(src, line, subject, "items must be single values");
-        if (is_null(&ev))
-            return wrong(src, line, subject, "an item is empty");
-        if (ret->n == LIST_MAX)
-            return wrong(src, line, subject, "must hold at most %d items", (int)LIST_MAX);
-        ret->lines[ret->n] = line;
-        RBE_TRY(scalar_text(src, &ev, subject, &ret->v[ret->n++]));
+        if (ret->n == ITEMS_MAX)
+            return wrong(src, ev.start_mark.line + 1, subject, "must hold at most %d items", (int)ITEMS_MAX);
+        make_room(src, ret);
+        ret->keys[ret->n] = key;
+        RBE_TRY(read_value(src, &ev, subject, depth + 1, &ret->items[ret->n]));
+        ret->n++;
     }
 }
 
 /* The value that begins with ev. */
-static enum rbe_code read_value(struct source *src, const yaml_event_t *ev, const char *subject,
+static enum rbe_code read_value(struct source *src, const yaml_event_t *ev, const char *subject, unsigned depth,
                                 struct rbe_confvalue *ret)
 {
     *ret = (struct rbe_confvalue){.line = ev->start_mark.line + 1};
     RBE_TRY(refuse_marks(src, ev, subject));
-    if (ev->type == YAML_SEQUENCE_START_EVENT)
-        return read_list(src, subject, ret);
-    if (ev->type != YAML_SCALAR_EVENT)
-        return wrong(src, ret->line, subject, "must not be a map");
-    ret->preset = is_null(ev);
-    ret->v = rbe_arena_alloc_array(src->arena, 1, sizeof(*ret->v));
-    ret->n = 1;
-    return scalar_text(src, ev, subject, &ret->v[0]);
+    if (ev->type == YAML_SCALAR_EVENT) {
+        ret->preset = is_null(ev);
+        return scalar_text(src, ev, subject, &ret->text);
+    }
+    ret->kind = ev->type == YAML_SEQUENCE_START_EVENT ? RBE_CONFVALUE_LIST : RBE_CONFVALUE_MAP;
+    if (depth == DEPTH_MAX)
+        return wrong(src, ret->line, subject, "is nested too deep");
+    return read_items(src, subject, depth, ret);
 }
 
 static void open_source(struct source *src, const char *text, size_t len)
@@ -212,25 +264,22 @@ static enum rbe_code read_single(struct source *src, const struct rbe_conf_key *
     RBE_TRY(read_root(src, &root, &empty));
     if (empty)
         return RBE_OK;
-    RBE_TRY(read_value(src, &root, key->name, ret));
+    RBE_TRY(read_value(src, &root, key->name, 0, ret));
     return read_end(src);
 }
 
 static enum rbe_code put_preset(const struct source *base, const struct rbe_conf_key *key)
 {
     auto_source struct source src = *base;
-    const char *text = key->preset;
     struct rbe_confvalue v = {.preset = true};
 
     memset(&src.yaml, 0, sizeof(src.yaml));
     src.where = "default";
     src.lines = false;
-    if (text && key->type == RBE_CONF_LIST)
+    if (key->preset && key->type == RBE_CONF_LIST)
         RBE_TRY(read_single(&src, key, key->preset, &v));
-    else if (text)
-        v = (struct rbe_confvalue){.v = &text, .n = 1};
-    if (!text && key->type != RBE_CONF_TEXT && key->type != RBE_CONF_LIST)
-        return rbe_fail(src.e, RBE_FAULT, "%s has no default", key->name);
+    else if (key->preset)
+        v = (struct rbe_confvalue){.text = key->preset};
     return put_value(&src, key, &v);
 }
 
@@ -298,22 +347,6 @@ static const struct rbe_conf_key *find_row(const struct source *src, const char 
     return NULL;
 }
 
-/* The next key of a map; *ret NULL at the map's end. */
-static enum rbe_code read_key(struct source *src, const char **ret, size_t *ret_line)
-{
-    auto_event yaml_event_t ev = {0};
-
-    *ret = NULL;
-    RBE_TRY(next(src, &ev));
-    if (ev.type == YAML_MAPPING_END_EVENT)
-        return RBE_OK;
-    *ret_line = ev.start_mark.line + 1;
-    RBE_TRY(refuse_marks(src, &ev, ""));
-    if (ev.type != YAML_SCALAR_EVENT)
-        return wrong(src, *ret_line, "", "a key must be a word");
-    return scalar_text(src, &ev, "", ret);
-}
-
 /* The keys below "section:". seen: one flag a row of the table. */
 static enum rbe_code read_section(struct source *src, const char *section, bool *seen)
 {
@@ -324,7 +357,7 @@ static enum rbe_code read_section(struct source *src, const char *section, bool 
         auto_event yaml_event_t ev = {0};
         struct rbe_confvalue v;
 
-        RBE_TRY(read_key(src, &name, &line));
+        RBE_TRY(read_key(src, "", &name, &line));
         if (!name)
             return RBE_OK;
         const char *full = rbe_arena_strfmt(src->arena, "%s.%s", section, name);
@@ -335,7 +368,7 @@ static enum rbe_code read_section(struct source *src, const char *section, bool 
             return wrong(src, line, full, "stands twice");
         seen[key - src->table] = true;
         RBE_TRY(next(src, &ev));
-        RBE_TRY(read_value(src, &ev, full, &v));
+        RBE_TRY(read_value(src, &ev, full, 0, &v));
         RBE_TRY(put_or_preset(src, key, &v));
     }
 }
@@ -350,7 +383,7 @@ static enum rbe_code read_sections(struct source *src)
     for (;;) {
         auto_event yaml_event_t ev = {0};
 
-        RBE_TRY(read_key(src, &section, &line));
+        RBE_TRY(read_key(src, "", &section, &line));
         if (!section)
             return RBE_OK;
         const struct rbe_conf_key *first = find_row(src, section, NULL);

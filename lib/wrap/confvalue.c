@@ -115,6 +115,8 @@ static const char *put_text(const struct rbe_conf_key *key, const char *text, co
 {
     const char *rule = text[0] ? check_text(key, text, arena) : NULL;
 
+    if (!key->lines && strchr(text, '\n'))
+        rule = "must hold no control character";
     if (!rule)
         *to = text;
     return rule;
@@ -123,26 +125,172 @@ static const char *put_text(const struct rbe_conf_key *key, const char *text, co
 static const char *put_list(const struct rbe_conf_key *key, const struct rbe_confvalue *v, struct rbe_conf_list *to,
                             struct rbe_arena *arena, size_t *ret_line)
 {
-    for (size_t i = 0; i < v->n; i++) {
-        const char *rule = check_text(key, v->v[i], arena);
+    const struct rbe_confvalue *items = v->kind == RBE_CONFVALUE_LIST ? v->items : v;
+    size_t n = v->preset ? 0 : v->kind == RBE_CONFVALUE_LIST ? v->n : 1;
+    const char **texts = rbe_arena_alloc_array(arena, n, sizeof(*texts));
 
-        *ret_line = v->lines ? v->lines[i] : v->line;
+    for (size_t i = 0; i < n; i++) {
+        const char *rule = NULL;
+
+        *ret_line = items[i].line;
+        if (items[i].kind != RBE_CONFVALUE_ONE)
+            return "items must be single values";
+        if (items[i].preset)
+            return "an item is empty";
+        rule = check_text(key, items[i].text, arena);
+        if (strchr(items[i].text, '\n'))
+            rule = "must hold no control character";
         if (rule)
             return rule;
+        texts[i] = items[i].text;
     }
-    *to = (struct rbe_conf_list){v->v, v->n};
+    *to = (struct rbe_conf_list){texts, n};
     return NULL;
+}
+
+/* ---- records ---- */
+
+static const char *put_field(const struct rbe_conf_key *field, const struct rbe_confvalue *v, void *into,
+                             struct rbe_arena *arena, size_t *ret_line)
+{
+    const struct rbe_confvalue preset = {.preset = !field->preset, .text = field->preset, .line = v->line};
+
+    return rbe_confvalue_put(field, v->preset ? &preset : v, into, arena, ret_line);
+}
+
+static const struct rbe_confvalue *find_item(const struct rbe_confvalue *map, const char *key)
+{
+    for (size_t i = 0; i < map->n; i++)
+        if (strcmp(map->keys[i], key) == 0)
+            return &map->items[i];
+    return NULL;
+}
+
+static const char *refuse_unknown(const struct rbe_conf_record *record, const struct rbe_confvalue *v,
+                                  struct rbe_arena *arena, size_t *ret_line)
+{
+    for (size_t i = 0; i < v->n; i++) {
+        size_t k = 0;
+
+        while (k < record->n && strcmp(record->fields[k].name, v->keys[i]) != 0)
+            k++;
+        *ret_line = v->items[i].line;
+        if (k == record->n)
+            return rbe_arena_strfmt(arena, "%s: no such key here", v->keys[i]);
+    }
+    return NULL;
+}
+
+static bool is_empty(const struct rbe_confvalue *item)
+{
+    return !item || item->preset || (item->kind != RBE_CONFVALUE_ONE && item->n == 0);
+}
+
+/* into is the record's struct. v is a map, or the empty value. */
+static const char *put_record(const struct rbe_conf_record *record, const struct rbe_confvalue *v, void *into,
+                              struct rbe_arena *arena, size_t *ret_line)
+{
+    const struct rbe_confvalue none = {.preset = true, .line = v->line};
+    const char *rule = refuse_unknown(record, v, arena, ret_line);
+
+    for (size_t i = 0; i < record->n && !rule; i++) {
+        const struct rbe_conf_key *field = &record->fields[i];
+        const struct rbe_confvalue *item = find_item(v, field->name);
+
+        *ret_line = v->line;
+        if (!v->preset && field->required && is_empty(item))
+            rule = "is missing";
+        else
+            rule = put_field(field, item ? item : &none, into, arena, ret_line);
+        if (rule)
+            return rbe_arena_strfmt(arena, "%s: %s", field->name, rule);
+    }
+    if (rule || v->preset || !record->check)
+        return rule;
+    *ret_line = v->line;
+    return record->check(into);
+}
+
+static const char *put_records(const struct rbe_conf_key *key, const struct rbe_confvalue *v,
+                               struct rbe_conf_records *to, struct rbe_arena *arena, size_t *ret_line)
+{
+    const struct rbe_conf_record *record = key->record;
+    const struct rbe_confvalue *items = v->kind == RBE_CONFVALUE_LIST ? v->items : v;
+    size_t n = v->preset ? 0 : v->kind == RBE_CONFVALUE_LIST ? v->n : 1;
+    char *array = rbe_arena_alloc_array(arena, n, record->size);
+
+    for (size_t i = 0; i < n; i++) {
+        const char *rule = "must be a map";
+
+        *ret_line = items[i].line;
+        if (items[i].kind == RBE_CONFVALUE_MAP)
+            rule = put_record(record, &items[i], array + i * record->size, arena, ret_line);
+        if (rule)
+            return n == 1 ? rule : rbe_arena_strfmt(arena, "item %zu: %s", i + 1, rule);
+    }
+    *to = (struct rbe_conf_records){array, n};
+    return NULL;
+}
+
+static const char *put_groups(const struct rbe_conf_key *key, const struct rbe_confvalue *v,
+                              struct rbe_conf_groups *to, struct rbe_arena *arena, size_t *ret_line)
+{
+    struct rbe_conf_group *groups = rbe_arena_alloc_array(arena, v->n, sizeof(*groups));
+
+    for (size_t i = 0; i < v->n; i++) {
+        const struct rbe_confvalue *item = &v->items[i];
+        const char *rule = key->check ? key->check(v->keys[i]) : NULL;
+
+        *ret_line = item->line;
+        groups[i].name = v->keys[i];
+        if (!rule && item->kind == RBE_CONFVALUE_ONE && !item->preset)
+            rule = "must be a list of maps";
+        if (!rule)
+            rule = put_records(key, item, &groups[i].records, arena, ret_line);
+        if (rule)
+            return rbe_arena_strfmt(arena, "%s: %s", v->keys[i], rule);
+    }
+    *to = (struct rbe_conf_groups){groups, v->n};
+    return NULL;
+}
+
+/* Which kinds of values a type takes, beside the empty one; NULL when this is one of them. */
+static const char *refuse_kind(const struct rbe_conf_key *key, const struct rbe_confvalue *v)
+{
+    if (v->preset)
+        return NULL;
+    switch (key->type) {
+    case RBE_CONF_RECORD:
+        return v->kind == RBE_CONFVALUE_MAP ? NULL : "must be a map";
+    case RBE_CONF_RECORDS:
+        return v->kind != RBE_CONFVALUE_ONE ? NULL : "must be a list of maps";
+    case RBE_CONF_GROUPS:
+        return v->kind == RBE_CONFVALUE_MAP ? NULL : "must be a map of lists";
+    case RBE_CONF_LIST:
+        return v->kind != RBE_CONFVALUE_MAP ? NULL : "must not be a map";
+    case RBE_CONF_TEXT:
+    case RBE_CONF_BOOL:
+    case RBE_CONF_WORD:
+    case RBE_CONF_INT:
+    case RBE_CONF_DURATION:
+    case RBE_CONF_SIZE:
+    case RBE_CONF_TYPE_MAX:
+        break;
+    }
+    return v->kind == RBE_CONFVALUE_ONE   ? NULL
+           : v->kind == RBE_CONFVALUE_MAP ? "must not be a map"
+                                          : "must be a single value, not a list";
 }
 
 const char *rbe_confvalue_put(const struct rbe_conf_key *key, const struct rbe_confvalue *v, void *into,
                               struct rbe_arena *arena, size_t *ret_line)
 {
     void *to = (char *)into + key->offset;
-    const char *text = v->n ? v->v[0] : "";
+    const char *text = v->text ? v->text : "", *rule = refuse_kind(key, v);
 
     *ret_line = v->line;
-    if (v->list && key->type != RBE_CONF_LIST)
-        return "must be a single value, not a list";
+    if (rule)
+        return rule;
     switch (key->type) {
     case RBE_CONF_TEXT:
         return put_text(key, text, to, arena);
@@ -152,6 +300,13 @@ const char *rbe_confvalue_put(const struct rbe_conf_key *key, const struct rbe_c
         return put_word(key, text, to, arena);
     case RBE_CONF_LIST:
         return put_list(key, v, to, arena, ret_line);
+    case RBE_CONF_RECORD:
+        /* {} is the empty value, too */
+        return put_record(key->record, v->n ? v : &(struct rbe_confvalue){.preset = true}, to, arena, ret_line);
+    case RBE_CONF_RECORDS:
+        return put_records(key, v, to, arena, ret_line);
+    case RBE_CONF_GROUPS:
+        return put_groups(key, v, to, arena, ret_line);
     case RBE_CONF_INT:
     case RBE_CONF_DURATION:
     case RBE_CONF_SIZE:
@@ -160,6 +315,8 @@ const char *rbe_confvalue_put(const struct rbe_conf_key *key, const struct rbe_c
     }
     return put_number(key, text, to, arena);
 }
+
+/* ---- and back ---- */
 
 /* Plain where no reader of YAML could take it for something else, in double quotes otherwise. */
 static void show_text(struct rbe_str *out, const char *text, bool in_list)
@@ -204,17 +361,81 @@ bool rbe_confvalue_is_set(const struct rbe_conf_key *key, const void *from)
 
     if (key->type == RBE_CONF_LIST)
         return ((const struct rbe_conf_list *)field)->n > 0;
+    if (key->type == RBE_CONF_RECORDS)
+        return ((const struct rbe_conf_records *)field)->n > 0;
+    if (key->type == RBE_CONF_GROUPS)
+        return ((const struct rbe_conf_groups *)field)->n > 0;
     return key->type != RBE_CONF_TEXT || (*(const char *const *)field)[0];
 }
 
-void rbe_confvalue_show(const struct rbe_conf_key *key, const void *from, struct rbe_str *out)
+static void show_value(const struct rbe_conf_key *key, const void *from, bool flow, struct rbe_str *out);
+
+/* Whether a field of a record is at its default; text is what it shows as. */
+static bool is_preset(const struct rbe_conf_key *field, const char *text)
+{
+    rbe_auto(str) struct rbe_str preset = {0};
+
+    if (field->type == RBE_CONF_TEXT && field->preset)
+        show_text(&preset, field->preset, true);
+    else
+        rbe_str_puts(&preset, field->preset ? field->preset : "{}");
+    return !text[0] || strcmp(text, rbe_str_text(&preset)) == 0;
+}
+
+/* What is not the default, secrets hidden. */
+static void show_record(const struct rbe_conf_record *record, const void *from, struct rbe_str *out)
+{
+    bool comma = false;
+
+    rbe_str_putc(out, '{');
+    for (size_t i = 0; i < record->n; i++) {
+        const struct rbe_conf_key *field = &record->fields[i];
+        rbe_auto(str) struct rbe_str value = {0};
+
+        if (rbe_confvalue_is_set(field, from))
+            show_value(field, from, true, &value);
+        const char *text = rbe_str_text(&value);
+        if (is_preset(field, text))
+            continue;
+        rbe_str_putf(out, "%s%s: %s", comma ? ", " : "", field->name, field->secret ? "\"(set)\"" : text);
+        comma = true;
+    }
+    rbe_str_putc(out, '}');
+}
+
+static void show_records(const struct rbe_conf_record *record, const struct rbe_conf_records *list, struct rbe_str *out)
+{
+    rbe_str_putc(out, '[');
+    for (size_t i = 0; i < list->n; i++) {
+        if (i)
+            rbe_str_puts(out, ", ");
+        show_record(record, (const char *)list->v + i * record->size, out);
+    }
+    rbe_str_putc(out, ']');
+}
+
+static void show_groups(const struct rbe_conf_record *record, const struct rbe_conf_groups *groups, struct rbe_str *out)
+{
+    rbe_str_putc(out, '{');
+    for (size_t i = 0; i < groups->n; i++) {
+        if (i)
+            rbe_str_puts(out, ", ");
+        show_text(out, groups->v[i].name, true);
+        rbe_str_puts(out, ": ");
+        show_records(record, &groups->v[i].records, out);
+    }
+    rbe_str_putc(out, '}');
+}
+
+/* flow: inside brackets or braces, where more must be quoted. */
+static void show_value(const struct rbe_conf_key *key, const void *from, bool flow, struct rbe_str *out)
 {
     const void *field = (const char *)from + key->offset;
 
     switch (key->type) {
     case RBE_CONF_TEXT:
         if (rbe_confvalue_is_set(key, from))
-            show_text(out, *(const char *const *)field, false);
+            show_text(out, *(const char *const *)field, flow);
         return;
     case RBE_CONF_BOOL:
         rbe_str_puts(out, *(const bool *)field ? "true" : "false");
@@ -225,6 +446,15 @@ void rbe_confvalue_show(const struct rbe_conf_key *key, const void *from, struct
     case RBE_CONF_LIST:
         show_list(out, field);
         return;
+    case RBE_CONF_RECORD:
+        show_record(key->record, field, out);
+        return;
+    case RBE_CONF_RECORDS:
+        show_records(key->record, field, out);
+        return;
+    case RBE_CONF_GROUPS:
+        show_groups(key->record, field, out);
+        return;
     case RBE_CONF_INT:
     case RBE_CONF_DURATION:
     case RBE_CONF_SIZE:
@@ -232,4 +462,9 @@ void rbe_confvalue_show(const struct rbe_conf_key *key, const void *from, struct
         break;
     }
     show_number(out, key->type, *(const int64_t *)field);
+}
+
+void rbe_confvalue_show(const struct rbe_conf_key *key, const void *from, struct rbe_str *out)
+{
+    show_value(key, from, false, out);
 }

@@ -31,10 +31,16 @@ is_deeply [sort keys %preset], [sort @settings], 'the example has every setting'
 for my $key (@settings) {
     my ($said) = page('rbe.yaml.5') =~ /^\.It Cm \Q$key\E\n(.*?)^\.(?:It|El)\b/ms;
     my $preset = $preset{$key} =~ tr/"//dr;
-    $preset = {'' => 'empty', '[]' => 'none'}->{$preset} // $preset;
+    $preset = {'' => 'empty', '[]' => 'none', '{}' => 'none'}->{$preset} // $preset;
     my $end = $key eq 'auth.sign_secret' ? 'it must be set' : "the default is $preset";
     like $said, qr/; \Q$end\E\.$/, "rbe.yaml.5: $key: $end";
 }
+
+# The keys of records, which the example names and the page explains.
+(my $example = slurp('etc/rbe.yaml.example')) =~ s/\n  # / /g;
+my %field = map { $_ => 1 } map { split /, / } $example =~ /of the keys ([a-z_, ]+);/g;
+cmp_ok scalar(keys %field), '>', 10, 'keys of records were found';
+like page('rbe.yaml.5'), qr/^\.It Va \Q$_\E$/m, "rbe.yaml.5 explains $_" for sort keys %field;
 
 # Verbs and their options.
 ($status, $out) = run("$bin/rbe-admin", '--help');

@@ -108,6 +108,18 @@ static void test_defaults(void **state)
     assert_int_equal(p->s.limits.archive_bytes, 16LL << 30);
     assert_int_equal(p->s.batch.max_patches, 20);
     assert_int_equal(p->s.extra.download_effective_time, 600);
+    assert_string_equal(p->s.extra.cdn_prefix, "");
+    assert_int_equal(p->s.extra.cdn_auth.type, RBE_SIGNATURE_NONE);
+    assert_string_equal(p->s.extra.cdn_auth.secret, "");
+    assert_int_equal(p->s.extra.distribute_cdn_ratio, 100);
+    assert_int_equal(p->s.extra.distribute_cdn_region.n, 0);
+    assert_int_equal(p->s.extra.download_prefix_info.n, 0);
+    assert_string_equal(p->s.extra.region_from, "");
+    assert_string_equal(p->s.extra.origin_secret, "");
+    assert_int_equal(p->s.mirror.targets.n, 0);
+    assert_int_equal(p->s.mirror.probe_interval, 60);
+    assert_int_equal(p->s.mirror.probe_failures, 3);
+    assert_int_equal(p->s.mirror.probe_timeout, 5);
     assert_int_equal(p->s.metrics.allow.n, 2);
     assert_string_equal(p->s.metrics.allow.v[0], "127.0.0.0/8");
     assert_string_equal(p->s.metrics.allow.v[1], "::1");
@@ -290,11 +302,178 @@ static void test_default_file(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+static void assert_refused(struct place *p, const char *text, const char *want)
+{
+    rbe_autofree char *full = rbe_strfmt("%s%s", p->file, want);
+
+    assert_int_equal(load(p, text), RBE_REFUSED);
+    assert_string_equal(p->e.text, full);
+}
+
+static void test_places(void **state)
+{
+    struct place *p = *state;
+
+    assert_good(p, "extra:\n"
+                   "  cdn_prefix: https://cdn.example.com/\n"
+                   "  cdn_auth: {type: md5-a, secret: 0123456789}\n"
+                   "  distribute_cdn_region: [eu, us]\n"
+                   "  download_prefix_info:\n"
+                   "    default:\n"
+                   "    - url: https://m1.example.com/rbe/\n"
+                   "      weight: 3\n"
+                   "    - url: http://m2.example.com:8080\n"
+                   "      auth: {type: s3-v4, key_id: AKID, secret: abc, region: eu-west-1, lifetime: 1h}\n"
+                   "    eu:\n"
+                   "      url: https://eu.example.com\n"
+                   "mirror:\n"
+                   "  targets:\n"
+                   "  - {name: m1, path: /srv/m1, urls: https://m1.example.com/rbe}\n"
+                   "  - name: m2\n"
+                   "    rsync: rbe@m2.example.com:/srv/rbe\n"
+                   "    urls: [http://m2.example.com:8080/]\n");
+    assert_string_equal(p->s.extra.cdn_prefix, "https://cdn.example.com");
+    assert_int_equal(p->s.extra.cdn_auth.type, RBE_SIGNATURE_MD5_A);
+    assert_string_equal(p->s.extra.cdn_auth.parameter, "auth_key");
+    assert_int_equal(p->s.extra.download_prefix_info.n, 2);
+    const struct rbe_conf_group *group = p->s.extra.download_prefix_info.v;
+    const struct rbe_place *place = group[0].records.v;
+    assert_string_equal(group[0].name, "default");
+    assert_int_equal(group[0].records.n, 2);
+    assert_string_equal(place[0].url, "https://m1.example.com/rbe");
+    assert_int_equal(place[0].weight, 3);
+    assert_int_equal(place[0].auth.type, RBE_SIGNATURE_NONE);
+    assert_string_equal(place[1].url, "http://m2.example.com:8080");
+    assert_int_equal(place[1].weight, 1);
+    assert_int_equal(place[1].auth.type, RBE_SIGNATURE_S3_V4);
+    assert_string_equal(place[1].auth.region, "eu-west-1");
+    assert_int_equal(place[1].auth.lifetime, 3600);
+    assert_int_equal(group[1].records.n, 1);
+    const struct rbe_mirror_target *targets = p->s.mirror.targets.v;
+    assert_int_equal(p->s.mirror.targets.n, 2);
+    assert_string_equal(targets[0].path, "/srv/m1");
+    assert_string_equal(targets[0].rsync, "");
+    assert_string_equal(targets[1].ssh, "ssh -o BatchMode=yes -o ConnectTimeout=20");
+    assert_string_equal(targets[1].urls.v[0], "http://m2.example.com:8080");
+    /* a private key has lines */
+    assert_good(p, "extra:\n  cdn_auth:\n    type: cloudfront\n    key_id: K1\n    secret: |\n      one\n      two\n");
+    assert_string_equal(p->s.extra.cdn_auth.secret, "one\ntwo\n");
+}
+
+/* What is wrong with a place is told with its line, its place and the rule. */
+static void test_places_refused(void **state)
+{
+    static const struct {
+        const char *text, *want;
+    } rows[] = {
+        {"    EU: []\n", ":3: extra.download_prefix_info: EU: must be 1 to 24 of a-z 0-9 -"},
+        {"    eu: https://x\n", ":3: extra.download_prefix_info: eu: must be a list of maps"},
+        {"    eu:\n    - url: https://x\n    - https://x\n",
+         ":5: extra.download_prefix_info: eu: item 2: must be a map"},
+        {"    eu:\n    - weight: 1\n", ":4: extra.download_prefix_info: eu: url: is missing"},
+        {"    eu:\n    - url: https://x\n    - url: ftp://x\n",
+         ":5: extra.download_prefix_info: eu: item 2: url: must begin with http:// or https://"},
+        {"    eu:\n    - url: https://x/a%20b\n",
+         ":4: extra.download_prefix_info: eu: url: must have a plain path: A-Z a-z 0-9 . _ ~ - and single slashes"},
+        {"    eu:\n    - url: https://x/a//b\n",
+         ":4: extra.download_prefix_info: eu: url: must have a plain path: A-Z a-z 0-9 . _ ~ - and single slashes"},
+        {"    eu:\n    - url: https://x\n      wieght: 1\n",
+         ":5: extra.download_prefix_info: eu: wieght: no such key here"},
+        {"    eu:\n    - url: https://x\n      weight: -1\n",
+         ":5: extra.download_prefix_info: eu: weight: must be from 0 to 1000000"},
+        {"    eu:\n    - url: https://x\n      url: https://y\n",
+         ":5: extra.download_prefix_info: url: stands twice"},
+        {"    eu: []\n    eu: []\n", ":4: extra.download_prefix_info: eu: stands twice"},
+        {"    eu:\n    - url: https://x\n      auth: md5-a\n",
+         ":5: extra.download_prefix_info: eu: auth: must be a map"},
+        {"    eu:\n    - url: https://x\n      auth: {secret: abc}\n",
+         ":5: extra.download_prefix_info: eu: auth: type: is missing"},
+        {"    eu:\n    - url: https://x\n      auth: {type: md5}\n",
+         ":5: extra.download_prefix_info: eu: auth: type: must be one of none, md5-a, secure-link, secdownload, s3-v4, "
+         "cloudfront"},
+        {"    eu:\n    - url: https://x\n      auth:\n        type: md5-a\n",
+         ":6: extra.download_prefix_info: eu: auth: secret: is missing"},
+        {"    eu:\n    - url: https://x\n      auth: {type: s3-v4, secret: a}\n",
+         ":5: extra.download_prefix_info: eu: auth: key_id: is missing"},
+        {"    eu:\n    - url: https://x\n      auth: {type: none, secret: a}\n",
+         ":5: extra.download_prefix_info: eu: auth: type: must say which signature the secret is for"},
+        {"    eu:\n    - url: https://x\n      auth: {type: cloudfront, key_id: K}\n",
+         ":5: extra.download_prefix_info: eu: auth: must have the private key either as secret or as key_file"},
+        {"    eu:\n    - url: https://x\n      auth: {type: cloudfront, key_id: K, secret: a, key_file: b}\n",
+         ":5: extra.download_prefix_info: eu: auth: must have the private key either as secret or as key_file"},
+        {"    eu:\n    - url: https://x\n      auth: {type: s3-v4, key_id: K, secret: a, lifetime: 8d}\n",
+         ":5: extra.download_prefix_info: eu: auth: lifetime: must be at most 7d for s3-v4"},
+        {"    eu:\n    - url: https://x\n      auth: {type: secdownload, secret: a, lifetime: 1h}\n",
+         ":5: extra.download_prefix_info: eu: auth: lifetime: is only for secure-link, s3-v4 and cloudfront; elsewhere "
+         "the web server or CDN sets it"},
+        {"    eu:\n    - url: https://x\n      auth: {type: secure-link, secret: a, form: '{path}{secret}'}\n",
+         ":5: extra.download_prefix_info: eu: auth: form: must hold {expires}, {path} and {secret}"},
+        {"    eu:\n    - url: https://x\n      auth: {type: md5-a, secret: \"a\\nb\"}\n",
+         ":5: extra.download_prefix_info: eu: auth: secret: must hold no control character"},
+        {"    eu:\n    - url: https://x\n      auth: &a {type: none}\n",
+         ":5: extra.download_prefix_info: YAML anchors are not taken"},
+        {"    eu: [[[[[[[[[a]]]]]]]]]\n", ":3: extra.download_prefix_info: is nested too deep"},
+    };
+    struct place *p = *state;
+
+    for (size_t i = 0; i < RBE_COUNT(rows); i++) {
+        rbe_autofree char *text = rbe_strfmt("extra:\n  download_prefix_info:\n%s", rows[i].text);
+
+        assert_refused(p, text, rows[i].want);
+    }
+    assert_refused(p, "extra:\n  download_prefix_info: [a]\n",
+                   ":2: extra.download_prefix_info: must be a map of lists");
+    assert_refused(p, "mirror:\n  targets:\n  - {name: a, urls: [https://x]}\n",
+                   ":3: mirror.targets: must have either a path or an rsync destination");
+    assert_refused(p, "mirror:\n  targets:\n  - {name: a, path: /a, rsync: 'h:/a', urls: [https://x]}\n",
+                   ":3: mirror.targets: must have either a path or an rsync destination");
+    assert_refused(p, "mirror:\n  targets:\n  - {name: a, rsync: -x, urls: [https://x]}\n",
+                   ":3: mirror.targets: rsync: must not begin with a dash");
+    assert_refused(p, "mirror:\n  targets:\n  - {name: a, path: /a, urls: []}\n",
+                   ":3: mirror.targets: urls: is missing");
+    assert_refused(p, "mirror:\n  targets: {name: a, path: b, urls: [https://x]}\n",
+                   ":2: mirror.targets: path: must be an absolute path");
+    assert_refused(p, "mirror:\n  targets:\n  - {name: a, path: /a, urls: [https://x]}\n"
+                      "  - {name: a, path: /b, urls: [https://x]}\n",
+                   ": mirror.targets: a stands twice");
+}
+
+/* The environment takes the same YAML, and what is shown may be put into the file, but for its secrets. */
+static void test_places_elsewhere(void **state)
+{
+    struct place *p = *state;
+    rbe_auto(arena) struct rbe_arena arena = {0};
+    const struct rbe_conf_key *table;
+    size_t n, row = 0;
+
+    (void)setenv("RBE_EXTRA_DOWNLOAD_PREFIX_INFO", "{eu: [{url: 'https://m.example.com', weight: 5}], us: []}", 1);
+    assert_good(p, "extra:\n  download_prefix_info: {default: [{url: 'https://x'}]}\n");
+    (void)unsetenv("RBE_EXTRA_DOWNLOAD_PREFIX_INFO");
+    assert_int_equal(p->s.extra.download_prefix_info.n, 2);
+    assert_string_equal(p->s.extra.download_prefix_info.v[0].name, "eu");
+    table = rbe_settings_table(&n);
+    while (strcmp(table[row].name, "extra.download_prefix_info") != 0)
+        row++;
+    assert_string_equal(rbe_conf_show(&table[row], &p->s, &arena),
+                        "{eu: [{url: \"https://m.example.com\", weight: 5}], us: []}");
+    assert_good(p, "extra:\n  download_prefix_info: {eu: [{url: 'https://x', auth: {type: md5-a, secret: abc}}]}\n");
+    assert_string_equal(rbe_conf_show(&table[row], &p->s, &arena),
+                        "{eu: [{url: \"https://x\", auth: {type: md5-a, secret: \"(set)\"}}]}");
+    assert_good(p, "");
+    assert_string_equal(rbe_conf_show(&table[row], &p->s, &arena), "{}");
+    (void)setenv("RBE_EXTRA_DOWNLOAD_PREFIX_INFO", "{eu: [{url: 5}]}", 1);
+    assert_int_equal(load(p, ""), RBE_REFUSED);
+    (void)unsetenv("RBE_EXTRA_DOWNLOAD_PREFIX_INFO");
+    assert_string_equal(p->e.text, "RBE_EXTRA_DOWNLOAD_PREFIX_INFO: extra.download_prefix_info: eu: url: must begin with "
+                                   "http:// or https://");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table), TEST(test_defaults), TEST(test_example),    TEST(test_data_dir),
         TEST(test_public_url),        TEST(test_bounds),   TEST(test_which_file), TEST(test_default_file),
+        TEST(test_places),            TEST(test_places_refused), TEST(test_places_elsewhere),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
