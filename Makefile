@@ -63,6 +63,7 @@ BIN := rbe-admin rbe-batch
 BIN_COMMON := $(filter-out $(BIN:%=bin/%.c) bin/admin-%.c,$(wildcard bin/*.c))
 BIN_ADMIN := $(wildcard bin/admin-*.c)
 PROGRAMS := $(CGI:%=$(B)/cgi-bin/%.fcgi) $(BIN:%=$(B)/bin/%) $(B)/bin/rbe-serve $(B)/libexec/rbe/rbe-inspect
+ERRORS := $(B)/share/rbe/errors
 HEADERS := $(wildcard lib/*/*.h bin/*.h cgi-bin/*.h libexec/*.h tests/*/*.h)
 
 UNIT := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/unit/test-*.c))
@@ -71,7 +72,7 @@ BENCHES := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/bench/*.c))
 SCRIPTS := $(wildcard tests/http/*.t tests/golden/*.t tests/regress/*.t)
 INVERTED := $(B)/tests/inverted
 
-all: $(PROGRAMS)
+all: $(PROGRAMS) $(ERRORS)/made
 
 # Rewritten only when it changes, so that other flags, another compiler or version build everything anew.
 FLAGS = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(FUZZER)
@@ -102,6 +103,10 @@ $(B)/libexec/rbe/%: $(B)/obj/libexec/%.o $(B)/librbe.a
 	$(link)
 $(B)/bin/%: bin/%.in $(B)/flags
 	$(call say,GEN,$@)mkdir -p $(@D) && sed -e 's|@VERSION@|$(VERSION)|g' $< > $@.tmp && chmod 755 $@.tmp && mv $@.tmp $@
+
+$(ERRORS)/made: share/errors.txt
+	$(call say,GEN,$(@D))mkdir -p $(@D) && rm -f $(@D)/*.html && awk -v dir=$(@D) '/^[^#]/ {status = $$1; code = $$2; \
+	sub(/^[^ ]+ [^ ]+ /, ""); printf "{\"code\":%s,\"msg\":\"%s\",\"data\":null}", code, $$0 > (dir "/" status ".html")}' $< && touch $@
 
 # ---- tests ----
 
@@ -168,17 +173,19 @@ fuzz:
 
 cgidir = $(prefix)/cgi-bin
 libexecdir = $(prefix)/libexec/rbe
+errordir = $(prefix)/share/rbe/errors
 docdir = $(datadir)/doc/rbe
 DOCS = README.md CHANGELOG.md CONTRIBUTING.md LICENSE lighttpd.conf.example \
        $(wildcard share/doc/*.md etc/*.cron)
 into = $(DESTDIR)$(1)
 
 install: all
-	$(Q)$(INSTALL) -d $(call into,$(bindir)) $(call into,$(cgidir)) $(call into,$(libexecdir)) \
+	$(Q)$(INSTALL) -d $(call into,$(bindir)) $(call into,$(cgidir)) $(call into,$(libexecdir)) $(call into,$(errordir)) \
 	$(call into,$(mandir))/man5 $(call into,$(mandir))/man8 $(call into,$(docdir)) $(call into,$(sysconfdir))/rbe
 	$(Q)$(INSTALL) -m 755 $(BIN:%=$(B)/bin/%) $(B)/bin/rbe-serve $(call into,$(bindir))
 	$(Q)$(INSTALL) -m 755 $(CGI:%=$(B)/cgi-bin/%.fcgi) $(call into,$(cgidir))
 	$(Q)$(INSTALL) -m 755 $(B)/libexec/rbe/rbe-inspect $(call into,$(libexecdir))
+	$(Q)$(INSTALL) -m 644 $(ERRORS)/*.html $(call into,$(errordir))
 	$(Q)for page in share/man/*.[58]; do $(INSTALL) -m 644 $$page $(call into,$(mandir))/man$${page##*.} || exit 1; done
 	$(Q)$(INSTALL) -m 644 $(DOCS) $(call into,$(docdir))
 	$(Q)$(INSTALL) -m 644 etc/rbe.yaml.example $(call into,$(sysconfdir))/rbe
@@ -190,13 +197,13 @@ uninstall:
 	$(call into,$(libexecdir))/rbe-inspect $(call into,$(sysconfdir))/rbe/rbe.yaml.example \
 	$(patsubst share/man/%,$(call into,$(mandir))/man5/%,$(wildcard share/man/*.5)) \
 	$(patsubst share/man/%,$(call into,$(mandir))/man8/%,$(wildcard share/man/*.8)) \
-	$(addprefix $(call into,$(docdir))/,$(notdir $(DOCS)))
-	$(Q)rmdir $(call into,$(libexecdir)) $(call into,$(cgidir)) $(call into,$(docdir)) \
+	$(addprefix $(call into,$(docdir))/,$(notdir $(DOCS))) $(call into,$(errordir))/*.html
+	$(Q)rmdir $(call into,$(libexecdir)) $(call into,$(cgidir)) $(call into,$(docdir)) $(call into,$(errordir)) $(call into,$(dir $(errordir))) \
 	$(call into,$(sysconfdir))/rbe 2>/dev/null || :
 
 installcheck:
 	$(Q)tests/lib/installcheck '$(VERSION)' '$(call into,$(bindir))' '$(call into,$(cgidir))' \
-	'$(call into,$(libexecdir))' '$(call into,$(mandir))' '$(call into,$(sysconfdir))/rbe'
+	'$(call into,$(libexecdir))' '$(call into,$(mandir))' '$(call into,$(sysconfdir))/rbe' '$(call into,$(errordir))'
 
 DIST = rbe-$(VERSION)
 dist: configure
