@@ -25,6 +25,7 @@ enum rbe_code rbe_admin_token_list(struct rbe_cli *cli, struct rbe_err *e) RBE_M
 enum rbe_code rbe_admin_token_revoke(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_job_list(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_job_retry(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_admin_audit(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_verify(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 
 /* A time as RFC 3339, null for 0. */

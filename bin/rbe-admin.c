@@ -39,6 +39,15 @@ static const struct rbe_cli_option job_options[] = {
     {.name = NULL},
 };
 
+static const struct rbe_cli_option audit_options[] = {
+    {.name = "--limit", .value = "N", .help = "at most so many (100)"},
+    {.name = "--since", .value = "SPAN", .help = "only the last of it, such as 7d"},
+    {.name = "--resource", .value = "RID", .help = "only what was done to this resource"},
+    {.name = "--action", .value = "ACTION", .help = "only this, such as 'version publish'"},
+    {.name = "--actor", .value = "ACTOR", .help = "only by this one, such as 'token ci'"},
+    {.name = NULL},
+};
+
 static const struct rbe_cli_verb verbs[] = {
     {"init", "", init_options, RBE_CLI_NOTHING, rbe_admin_init,
      "Make the configuration where there is none, the data directory and the databases."},
@@ -63,6 +72,7 @@ static const struct rbe_cli_verb verbs[] = {
     {"job list", "", job_options, RBE_CLI_READ, rbe_admin_job_list, "List jobs, newest first."},
     {"job retry", "ID", NULL, RBE_CLI_WRITE, rbe_admin_job_retry,
      "Queue a job anew that failed or waits for its next try."},
+    {"audit", "", audit_options, RBE_CLI_READ, rbe_admin_audit, "List who changed what, newest first."},
     {"config check", "", NULL, RBE_CLI_SETTINGS, rbe_admin_config_check,
      "Look whether the configuration can work: files, rights, databases, secrets."},
     {"config list", "", NULL, RBE_CLI_SETTINGS, rbe_admin_config_list, "List every setting with its present value."},

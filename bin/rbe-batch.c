@@ -50,6 +50,7 @@ static enum rbe_code run(struct rbe_cli *cli, struct rbe_err *e)
     if (cli->settings.database.auto_migrate)
         RBE_TRY(rbe_app_update(&cli->settings, NULL, e));
     RBE_TRY(rbe_cli_open(cli, RBE_APP_WRITE, e));
+    cli->app->actor.name = "rbe-batch";
     RBE_TRY(rbe_work_run(cli->app, &work, &failed, e));
     return failed ? rbe_fail(e, RBE_FAULT, "%u job%s failed for good", failed, failed == 1 ? "" : "s") : RBE_OK;
 }

@@ -143,7 +143,11 @@ static enum rbe_code handle_call(void *ctx, struct rbe_req *r, struct rbe_resp *
     if (rid)
         RBE_TRY(rbe_catalog_resource(app, rid, c.arena, &c.resource, e));
     RBE_TRY(rbe_req_query(r, e));
-    return row->handle(&c, e);
+    app->actor = (struct rbe_actor){.name = rbe_arena_strfmt(c.arena, "token %s", c.token.name),
+                                    .origin = rbe_req_address(r)};
+    enum rbe_code code = row->handle(&c, e);
+    app->actor = (struct rbe_actor){0};
+    return code;
 }
 
 /* ---- without a token ---- */

@@ -7,18 +7,6 @@ ALTER TABLE job ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE job ADD COLUMN cpu_ms INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE job ADD COLUMN rss_bytes INTEGER NOT NULL DEFAULT 0;
 
--- Who changed what, when, from where.
-CREATE TABLE audit (
-    id              INTEGER PRIMARY KEY,
-    at              INTEGER NOT NULL,
-    actor           TEXT NOT NULL,                          -- "token NAME" or "shell USER"
-    origin          TEXT NOT NULL,                          -- address of the client; "" for a shell
-    action          TEXT NOT NULL,                          -- "version publish"
-    subject         TEXT NOT NULL,                          -- what it was done to: "my-app 1.2.0"
-    detail          TEXT NOT NULL                           -- what else is worth knowing, as JSON; "" for nothing
-) STRICT;
-CREATE INDEX audit_at ON audit (at);
-
 -- When a token was last used, to the minute.
 CREATE TABLE token_use (
     token           INTEGER PRIMARY KEY,                    -- row id in rbe.db

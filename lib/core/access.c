@@ -4,6 +4,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
+#include "lib/core/deed.h"
 
 enum { TOKEN_BYTES = 32, CDK_LENGTH = 26 };
 #define TOKEN_PREFIX "rbe_"
@@ -56,6 +57,11 @@ enum rbe_code rbe_access_grant_token(struct rbe_app *app, struct rbe_token *t, c
         t->created_at = rbe_clock_now();
     RBE_TRY(rbe_store_begin(app->store, RBE_BASE_RELEASES, e));
     enum rbe_code code = rbe_token_put(app->store, t, e);
+    if (code == RBE_OK)
+        code = rbe_deed_record(app, &(struct rbe_deed){.action = "token create", .rid = t->rid, .subject = t->name,
+                                                       .facts = {{"scope", .text = t->scope == RBE_SCOPE_ADMIN ?
+                                                                                       "admin" : "publish"},
+                                                                 {"expires_at", .number = t->expires_at}}}, e);
     if (code == RBE_OK)
         code = rbe_store_commit(app->store, RBE_BASE_RELEASES, e);
     if (code != RBE_OK) {

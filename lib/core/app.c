@@ -96,6 +96,9 @@ enum rbe_code rbe_app_open(const struct rbe_settings *settings, enum rbe_app_mod
     app = rbe_alloc(sizeof(*app));
     app->settings = settings;
     app->mode = mode;
+    rbe_autofree char *user = rbe_user_name();
+    app->shell = rbe_strfmt("shell %s", user);
+    app->actor.name = app->shell;
     RBE_TRY(open_parts(app, e));
     *ret = rbe_steal(app);
     return RBE_OK;
@@ -110,6 +113,7 @@ void rbe_app_close(struct rbe_app *app)
     rbe_store_close(app->store);
     rbe_share_close(app->share);
     free(app->inspector);
+    free(app->shell);
     free(app);
 }
 

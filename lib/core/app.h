@@ -18,14 +18,22 @@
 
 enum rbe_app_mode { RBE_APP_READ, RBE_APP_WRITE };
 
+/* On whose behalf the process acts, for the record of what it changes (deed.h). Texts are the caller's. */
+struct rbe_actor {
+    const char *name;            /* "token NAME", "shell USER"; NULL while nobody is known */
+    const char *origin;          /* address of a client; NULL for a shell */
+};
+
 struct rbe_app {
     const struct rbe_settings *settings;
     enum rbe_app_mode mode;
+    struct rbe_actor actor;                      /* the user who runs the process, unless somebody else is set */
     struct rbe_store *store;                     /* NULL only after rbe_app_detach */
     struct rbe_share *share;
     struct rbe_hmac *signer[RBE_SECRETS_MAX];    /* one for each sign_secret */
     size_t signers;
     uint64_t nonce;                              /* of the next download key (grant.h) */
+    char *shell;                                 /* "shell USER" */
     char *inspector;                             /* path of rbe-inspect; NULL with RBE_APP_READ */
 };
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/core/deed.h"
 #include "lib/core/duty.h"
 
 enum { PAGE = 1000 };
@@ -139,6 +140,8 @@ enum rbe_code rbe_catalog_revoke(struct rbe_app *app, const char *name, struct r
     enum rbe_code code = rbe_token_revoke(app->store, name, rbe_clock_now(), e);
 
     if (code == RBE_OK)
+        code = rbe_deed_record(app, &(struct rbe_deed){.action = "token revoke", .subject = name}, e);
+    if (code == RBE_OK)
         return rbe_store_commit(app->store, RBE_BASE_RELEASES, e);
     rbe_store_rollback(app->store, RBE_BASE_RELEASES);
     return code == RBE_NOTFOUND ? rbe_fail(e, RBE_NOTFOUND, "token not found: %s", name) : code;
@@ -153,11 +156,17 @@ enum rbe_code rbe_catalog_jobs(struct rbe_app *app, int state, int64_t limit, st
 enum rbe_code rbe_catalog_retry(struct rbe_app *app, int64_t id, struct rbe_arena *arena, struct rbe_job *ret,
                                 struct rbe_err *e)
 {
+    rbe_autofree char *subject = rbe_strfmt("%lld", (long long)id);
+
     RBE_TRY(rbe_store_begin(app->store, RBE_BASE_USAGE, e));
     enum rbe_code code = rbe_job_retry(app->store, id, rbe_clock_now(), arena, ret, e);
 
     if (code == RBE_OK && ret->state == RBE_JOB_DONE)
         code = rbe_fail(e, RBE_REFUSED, "job %lld is done", (long long)id);
+    if (code == RBE_OK)
+        code = rbe_deed_record(app, &(struct rbe_deed){.action = "job retry", .subject = subject,
+                                                       .facts = {{"kind", .text = rbe_job_kind_name(ret->kind)},
+                                                                 {"job", .text = ret->subject}}}, e);
     if (code == RBE_OK)
         return rbe_store_commit(app->store, RBE_BASE_USAGE, e);
     rbe_store_rollback(app->store, RBE_BASE_USAGE);

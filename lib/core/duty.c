@@ -1,5 +1,6 @@
 #include "lib/core/duty.h"
 
+#include "lib/core/deed.h"
 #include "lib/core/delta.h"
 #include "lib/core/sweep.h"
 
@@ -9,6 +10,7 @@ static const struct rbe_duty duties[RBE_JOB_KIND_MAX] = {
 
 static const struct rbe_chore chores[] = {
     {.name = "sweeping tmp", .every = 600, .run = rbe_sweep_tmp},
+    {.name = "forgetting the oldest of the audit", .every = 24 * 60 * 60, .run = rbe_deed_forget},
 };
 
 const struct rbe_duty *rbe_duty_of(enum rbe_job_kind kind)

@@ -4,6 +4,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/utf8.h"
+#include "lib/core/deed.h"
 #include "lib/core/release.h"
 #include "lib/core/target.h"
 
@@ -69,7 +70,11 @@ static enum rbe_code describe(struct rbe_app *app, const struct rbe_resource *re
         ret->release_note = text;
     else
         ret->custom_data = text;
-    return rbe_version_set_data(app->store, ret->id, ret->release_note, ret->custom_data, e);
+    RBE_TRY(rbe_version_set_data(app->store, ret->id, ret->release_note, ret->custom_data, e));
+    bool note = words->which == RBE_RELEASE_NOTE;
+    return rbe_deed_record(app, &(struct rbe_deed){.action = note ? "version note" : "version data",
+                                                   .rid = resource->rid, .subject = ret->name,
+                                                   .facts = {{"bytes", .number = (int64_t)strlen(text)}}}, e);
 }
 
 enum rbe_code rbe_release_describe(struct rbe_app *app, const struct rbe_resource *resource,
@@ -93,6 +98,8 @@ static enum rbe_code withdraw(struct rbe_app *app, const struct rbe_resource *re
         return RBE_OK;
     RBE_TRY(rbe_version_withdraw(app->store, resource->id, v->id, now, &n, e));
     v->withdrawn_at = now;
+    RBE_TRY(rbe_deed_record(app, &(struct rbe_deed){.action = "version yank", .rid = resource->rid,
+                                                    .subject = v->name}, e));
     return rbe_offer_refresh(app->store, resource->id, e);
 }
 
@@ -111,6 +118,9 @@ enum rbe_code rbe_release_withdraw_all(struct rbe_app *app, const struct rbe_res
 {
     RBE_TRY(begin(app, e));
     enum rbe_code code = rbe_version_withdraw(app->store, resource->id, 0, rbe_clock_now(), ret_n, e);
+    if (code == RBE_OK && *ret_n > 0)
+        code = rbe_deed_record(app, &(struct rbe_deed){.action = "resource delete", .rid = resource->rid,
+                                                       .facts = {{"versions", .number = *ret_n}}}, e);
     if (code == RBE_OK)
         code = rbe_offer_refresh(app->store, resource->id, e);
     return end(app, code, e);
@@ -127,6 +137,11 @@ static enum rbe_code promote(struct rbe_app *app, const struct rbe_resource *res
         return rbe_fail(e, RBE_UNORDERED, "version name %s has no order, which channel %s needs", v->name,
                         rbe_channel_name(channel));
     RBE_TRY(rbe_version_set_channel(app->store, v->id, (int)channel, e));
+    RBE_TRY(rbe_deed_record(app, &(struct rbe_deed){.action = "version promote", .rid = resource->rid,
+                                                    .subject = v->name,
+                                                    .facts = {{"from", .text = rbe_channel_name(
+                                                                          (enum rbe_channel)v->channel)},
+                                                              {"to", .text = rbe_channel_name(channel)}}}, e));
     v->channel = (int)channel;
     return rbe_offer_refresh(app->store, resource->id, e);
 }

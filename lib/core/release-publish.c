@@ -10,6 +10,7 @@
 #include "lib/base/codec.h"
 #include "lib/base/metrics.h"
 #include "lib/base/utf8.h"
+#include "lib/core/deed.h"
 #include "lib/core/delta.h"
 #include "lib/core/depot.h"
 #include "lib/core/release.h"
@@ -283,6 +284,20 @@ static enum rbe_code put_package(struct publish *w, int64_t now, struct rbe_err 
     return rbe_package_put(w->app->store, k, e);
 }
 
+static enum rbe_code record(const struct publish *w, struct rbe_err *e)
+{
+    const struct rbe_package *k = &w->ret->package;
+    char hash[RBE_SHA256_TEXT];
+
+    rbe_hex_encode(k->sha256, sizeof(k->sha256), hash);
+    return rbe_deed_record(w->app, &(struct rbe_deed){
+        .action = "version publish", .rid = w->ret->resource.rid, .subject = w->ret->version.name,
+        .facts = {{"channel", .text = rbe_channel_name((enum rbe_channel)w->ret->version.channel)},
+                  {"system", .text = rbe_system_name(w->system)}, {"arch", .text = rbe_arch_name(w->arch)},
+                  {"file_size", .number = k->size}, {"sha256", .text = hash}},
+    }, e);
+}
+
 /* Inside the transaction: others may have published meanwhile, so all is looked at again. */
 static enum rbe_code name_it(struct publish *w, struct rbe_err *e)
 {
@@ -294,6 +309,7 @@ static enum rbe_code name_it(struct publish *w, struct rbe_err *e)
         return RBE_OK;
     RBE_TRY(version ? update_version(w, e) : put_version(w, now, e));
     RBE_TRY(put_package(w, now, e));
+    RBE_TRY(record(w, e));
     return rbe_offer_refresh(w->app->store, w->ret->resource.id, e);
 }
 

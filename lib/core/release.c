@@ -6,6 +6,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/jsonw.h"
 #include "lib/base/utf8.h"
+#include "lib/core/deed.h"
 
 enum { NAME_MAX_CHARS = 256, DESCRIPTION_MAX = 10000, GLOBS_MAX = 64, GLOB_MAX = 256 };
 
@@ -127,6 +128,12 @@ enum rbe_code rbe_release_create(struct rbe_app *app, const struct rbe_resource_
 
     RBE_TRY(rbe_store_begin(app->store, RBE_BASE_RELEASES, e));
     enum rbe_code code = rbe_resource_put(app->store, ret, e);
+    if (code == RBE_OK)
+        code = rbe_deed_record(app, &(struct rbe_deed){.action = "resource create", .rid = ret->rid,
+                                                       .facts = {{"name", .text = ret->name},
+                                                                 {"update_type", .text = update_names[ret->update]},
+                                                                 {"access", .text = access_names[ret->access]},
+                                                                 {"order", .text = order_names[ret->order]}}}, e);
     if (code == RBE_OK)
         code = rbe_store_commit(app->store, RBE_BASE_RELEASES, e);
     if (code != RBE_OK)

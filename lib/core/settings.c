@@ -212,6 +212,8 @@ static const struct rbe_conf_key table[] = {
      .reloadable = true, .help = "Addresses or blocks that may read /metrics."},
     {FIELD(log, level), .type = RBE_CONF_WORD, .preset = "info", .words = level_words, .reloadable = true,
      .help = "Lines below this level are not written."},
+    {FIELD(audit, keep), .type = RBE_CONF_DURATION, .preset = "730d", .max = 100 * 366 * (int64_t)DAY, .reloadable = true,
+     .help = "How long the record of who changed what is kept. 0 is for ever."},
 };
 
 const struct rbe_conf_key *rbe_settings_table(size_t *ret_n)

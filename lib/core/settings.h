@@ -66,6 +66,9 @@ struct rbe_settings {
     struct {
         int level;                           /* enum rbe_log_level */
     } log;
+    struct {
+        int64_t keep;                        /* seconds; 0: for ever */
+    } audit;
     struct rbe_arena arena;                  /* owns the texts */
 };
 

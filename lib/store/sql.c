@@ -12,6 +12,7 @@
     "p.tree, p.files, p.created_at, p.purged_at"
 #define TOKEN "id, name, sha256, scope, rid, created_at, expires_at, revoked_at"
 #define CDK "id, sha256, prefix, resource, daily_limit, created_at, expires_at, blocked_at"
+#define AUDIT "id, at, actor, origin, action, rid, subject, detail"
 #define JOB                                                                                                        \
     "id, kind, subject, target, source, format, weight, state, tries, created_at, run_at, leased_at, finished_at, " \
     "host, pid, start, note, payload, bytes, cpu_ms, rss_bytes"
@@ -133,6 +134,18 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
                             "ON CONFLICT (sha256) DO NOTHING"),
     [RBE_SQL_CDK_FIND] = RELEASES("cdk find", "SELECT " CDK " FROM cdk WHERE sha256 = ?1"),
     [RBE_SQL_CDK_GET] = RELEASES("cdk get", "SELECT " CDK " FROM cdk WHERE id = ?1"),
+
+    [RBE_SQL_AUDIT_PUT] =
+        RELEASES("audit put", "INSERT INTO audit (at, actor, origin, action, rid, subject, detail) "
+                              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
+    [RBE_SQL_AUDIT_LIST] =
+        RELEASES("audit list", "SELECT " AUDIT " FROM audit WHERE at >= ?1 AND (?2 = '' OR actor = ?2) "
+                               "AND (?3 = '' OR action = ?3) ORDER BY at DESC, id DESC LIMIT ?4"),
+    [RBE_SQL_AUDIT_LIST_RESOURCE] =
+        RELEASES("audit list of a resource", "SELECT " AUDIT " FROM audit WHERE rid = ?5 AND rid <> '' AND at >= ?1 "
+                                             "AND (?2 = '' OR actor = ?2) AND (?3 = '' OR action = ?3) "
+                                             "ORDER BY at DESC, id DESC LIMIT ?4"),
+    [RBE_SQL_AUDIT_FORGET] = RELEASES("audit forget", "DELETE FROM audit WHERE at < ?1"),
 
     [RBE_SQL_JOB_PUT] =
         USAGE("job put", "INSERT INTO job (kind, subject, target, source, format, weight, state, created_at, run_at, "

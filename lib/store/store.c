@@ -140,6 +140,11 @@ void rbe_store_rollback(struct rbe_store *s, enum rbe_base base)
         rbe_db_rollback(s->db[base]);
 }
 
+bool rbe_store_inside(const struct rbe_store *s, enum rbe_base base)
+{
+    return s->db[base] && rbe_db_in_transaction(s->db[base]);
+}
+
 enum rbe_code rbe_store_change(struct rbe_store *s, int64_t *ret, struct rbe_err *e)
 {
     struct rbe_db *db;

@@ -1,7 +1,7 @@
 /* The two databases and their transactions. Only this room knows SQL.
  *
- * rbe.db holds releases and rights (resources, versions, packages, tokens, cdks): it changes only when an answer may
- * change. usage.db holds what is written often (jobs, counts, audit). A store is used by one process, opened after
+ * rbe.db holds releases and rights (resources, versions, packages, tokens, cdks) and who changed them: it changes only
+ * when an answer may change. usage.db holds what is written often (jobs, counts). A store is used by one process, opened after
  * fork.
  *
  * Row structs are filled by get/find/list functions; their texts live in the arena the caller hands in. Times are
@@ -44,6 +44,9 @@ enum rbe_code rbe_store_migrate(const struct rbe_store_options *o, unsigned *ret
 enum rbe_code rbe_store_begin(struct rbe_store *s, enum rbe_base base, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_store_commit(struct rbe_store *s, enum rbe_base base, struct rbe_err *e) RBE_MUST_USE;
 void rbe_store_rollback(struct rbe_store *s, enum rbe_base base);
+
+/* Whether a transaction of it is open. */
+bool rbe_store_inside(const struct rbe_store *s, enum rbe_base base);
 
 /* A number that differs after any other connection changed the releases database. */
 enum rbe_code rbe_store_change(struct rbe_store *s, int64_t *ret, struct rbe_err *e) RBE_MUST_USE;

@@ -16,6 +16,8 @@
 
 #include "lib/base/mem.h"
 
+enum { NAME_BYTES = 64 };
+
 /* State and start time of a process from /proc/PID/stat; false where there is none. The second field is the program's
  * name in parentheses and may hold anything, so fields are counted from the last ')': state is the 3rd, start time the
  * 22nd. */
@@ -79,6 +81,19 @@ const char *rbe_host_name(void)
     if (!name[0] && (gethostname(name, sizeof(name) - 1) < 0 || !name[0]))
         (void)snprintf(name, sizeof(name), "localhost");
     return name;
+}
+
+/* What sudo leaves in the environment is shown, not trusted: whoever may run this can set it. */
+char *rbe_user_name(void)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    const struct passwd *user = getpwuid(getuid());
+    const char *sudo = getenv("SUDO_USER");
+    rbe_autofree char *name = user ? rbe_strdup(user->pw_name) : rbe_strfmt("%lu", (unsigned long)getuid());
+
+    if (!sudo || !*sudo || strlen(sudo) > NAME_BYTES || sudo[strspn(sudo, plain)] || strcmp(sudo, name) == 0)
+        return rbe_steal(name);
+    return rbe_strfmt("%s as %s", sudo, name);
 }
 
 unsigned rbe_cpu_count(void)

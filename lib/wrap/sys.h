@@ -15,6 +15,9 @@ uint64_t rbe_process_start(pid_t pid);
 bool rbe_process_alive(pid_t pid, uint64_t start);
 /* This machine's name; the text lives as long as the process. */
 const char *rbe_host_name(void);
+/* The user who runs this process, "alice", or "alice as root" where sudo says who that is; a number for a user without a
+ * name. The caller frees it. */
+char *rbe_user_name(void);
 /* Processors this process may use, at least 1. */
 unsigned rbe_cpu_count(void);
 /* Started as root: becomes the owner of dir (no change when root owns it). Another user than the owner:

@@ -22,6 +22,7 @@ use Test::More;
 our @EXPORT = qw(golden tool $DIR release);
 our $DIR = abs_path(tempdir(CLEANUP => 1));
 my $build = build_dir;
+my $user = getpwuid($<) // $<;
 my %seen;
 my $files = abs_path('tests/golden') . '/' . basename($0, '.t');
 
@@ -39,6 +40,8 @@ sub _steady {
     $text =~ s/\Q$DIR\E/DIR/g;
     $text =~ s/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/TIME/g;
     $text =~ s/\brbe_[A-Za-z0-9_-]{43}/TOKEN/g;
+    $text =~ s/\bshell (?:alice as )?\K\Q$user\E\b */USER  /g;
+    $text =~ s/^(AT) +(ACTOR) +/$1  $2  /mg;
     $text =~ s/("status_key":)"[^"]+"/$1"KEY"/g;
     $text =~ s/\b[0-9a-f]{64}\b/SHA256/g;
     $text =~ s{\bp/[0-9a-f]{32}/}{p/KEY/}g;

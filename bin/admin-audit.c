@@ -1,0 +1,75 @@
+/* rbe-admin audit */
+#include "bin/admin.h"
+#include "bin/table.h"
+#include "lib/core/deed.h"
+
+enum { ROWS = 100, ROWS_MAX = 1000000 };
+
+static void put_json(struct rbe_jsonw *w, const struct rbe_audit *a)
+{
+    rbe_jsonw_obj(w, NULL);
+    rbe_jsonw_int(w, "id", a->id);
+    rbe_admin_json_time(w, "at", a->at);
+    rbe_jsonw_str(w, "actor", a->actor);
+    rbe_jsonw_str(w, "origin", *a->origin ? a->origin : NULL);
+    rbe_jsonw_str(w, "action", a->action);
+    rbe_jsonw_str(w, "resource", *a->rid ? a->rid : NULL);
+    rbe_jsonw_str(w, "subject", *a->subject ? a->subject : NULL);
+    rbe_jsonw_raw(w, "detail", *a->detail ? a->detail : "null");
+    rbe_jsonw_obj_end(w);
+}
+
+static void put_table(struct rbe_cli *cli, const struct rbe_audit *rows, size_t n)
+{
+    static const struct rbe_table_column columns[] = {{"AT", false},     {"ACTOR", false},    {"FROM", false},
+                                                      {"ACTION", false}, {"RESOURCE", false}, {"SUBJECT", false},
+                                                      {"DETAIL", false}};
+    struct rbe_table t;
+
+    rbe_table_init(&t, &cli->arena, columns, RBE_COUNT(columns));
+    for (size_t i = 0; i < n; i++) {
+        rbe_table_time(&t, rows[i].at, "");
+        rbe_table_text(&t, rows[i].actor);
+        rbe_table_text(&t, rows[i].origin);
+        rbe_table_text(&t, rows[i].action);
+        rbe_table_text(&t, rows[i].rid);
+        rbe_table_text(&t, rows[i].subject);
+        rbe_table_text(&t, rows[i].detail);
+    }
+    rbe_table_put(&t, &cli->out);
+}
+
+static const char *text_of(const struct rbe_cli *cli, const char *option)
+{
+    const char *text = rbe_cli_value(cli, option);
+
+    return text ? text : "";
+}
+
+enum rbe_code rbe_admin_audit(struct rbe_cli *cli, struct rbe_err *e)
+{
+    struct rbe_audit_filter f = {.actor = text_of(cli, "--actor"), .action = text_of(cli, "--action"),
+                                 .rid = text_of(cli, "--resource")};
+    const char *since = rbe_cli_value(cli, "--since");
+    struct rbe_jsonw w = {.out = &cli->out};
+    struct rbe_audit *rows;
+    int64_t span;
+    size_t n;
+
+    RBE_TRY(rbe_cli_int(cli, "--limit", 1, ROWS_MAX, ROWS, &f.limit, e));
+    if (since && !rbe_duration_parse(since, &span))
+        return rbe_fail(e, RBE_USAGE, "--since must be a span such as 7d or 12h");
+    if (since)
+        f.since = rbe_clock_now() - span;
+    RBE_TRY(rbe_deed_list(cli->app, &f, &cli->arena, &rows, &n, e));
+    if (!cli->json) {
+        put_table(cli, rows, n);
+        return RBE_OK;
+    }
+    rbe_jsonw_arr(&w, NULL);
+    for (size_t i = 0; i < n; i++)
+        put_json(&w, &rows[i]);
+    rbe_jsonw_arr_end(&w);
+    rbe_str_putc(&cli->out, '\n');
+    return RBE_OK;
+}
