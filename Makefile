@@ -47,10 +47,10 @@ DEFS = -D_GNU_SOURCE -DRBE_VERSION='"$(VERSION)"' -DRBE_SYSCONFDIR='"$(sysconfdi
        -DRBE_LOCALSTATEDIR='"$(localstatedir)"' -DRBE_PREFIX='"$(prefix)"'
 ALL_CFLAGS = -std=gnu11 -fPIE $(WARN) $(HARDEN) $(SANFLAGS) $(DEFS) -I. -I$(B)/gen \
              $(FCGI_CFLAGS) $(SQLITE_CFLAGS) $(YAML_CFLAGS) $(JSONC_CFLAGS) $(CRYPTO_CFLAGS) $(ARCHIVE_CFLAGS) \
-             $(ZLIB_CFLAGS) $(CFLAGS)
+             $(ZLIB_CFLAGS) $(ZSTD_CFLAGS) $(LZMA_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
 LIBS = $(FCGI_LIBS) $(SQLITE_LIBS) $(YAML_LIBS) $(JSONC_LIBS) $(CRYPTO_LIBS) $(ARCHIVE_LIBS) \
-       $(ZLIB_LIBS) $(UNISTRING_LIBS)
+       $(ZLIB_LIBS) $(ZSTD_LIBS) $(LZMA_LIBS) $(UNISTRING_LIBS)
 
 # ---- what is made of what ----
 

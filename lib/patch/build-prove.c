@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "lib/base/codec.h"
+#include "lib/patch/changes.h"
 #include "lib/patch/wanted.h"
 #include "lib/wrap/arc.h"
 #include "lib/wrap/zip.h"
@@ -279,7 +280,7 @@ enum rbe_code rbe_build_prove(const struct rbe_build *b, struct rbe_err *e)
     rbe_auto(proof) struct proof p = {.build = b};
 
     p.hash = rbe_sha256_new();
-    rbe_plan_format(b->plan, &p.changes);
+    rbe_changes_format(b->plan, NULL, &p.changes);
     rbe_wanted_make(b->plan, &p.arena, &p.want);
     return rbe_wanted_fault(prove(&p, e), "package", e);
 }

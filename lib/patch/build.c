@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "lib/patch/build-tar.h"
+#include "lib/patch/changes.h"
 #include "lib/patch/wanted.h"
 #include "lib/wrap/zipw.h"
 
@@ -87,7 +88,7 @@ enum rbe_code rbe_build_files(const struct rbe_build *b, struct rbe_err *e)
     struct rbe_wanted want;
     enum rbe_code code;
 
-    rbe_plan_format(b->plan, &changes);
+    rbe_changes_format(b->plan, NULL, &changes);
     rbe_wanted_make(b->plan, &arena, &want);
     if (b->target_type == RBE_ARC_ZIP)
         code = build_zip(b, &want, &changes, &arena, e);

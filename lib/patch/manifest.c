@@ -241,12 +241,11 @@ static bool text_good(struct span text)
     return text.len > 0 && rbe_utf8_valid(text.s, text.len) && !rbe_utf8_has_control(text.s, text.len);
 }
 
-/* Parts between slashes, none of them empty, "." or "..". */
-static bool path_good(struct span path)
+bool rbe_manifest_path_valid(const char *path, size_t path_len)
 {
-    const char *part = path.s, *end = path.s + path.len;
+    const char *part = path, *end = path + path_len;
 
-    if (!text_good(path))
+    if (!text_good((struct span){path, path_len}))
         return false;
     for (;;) {
         const char *slash = memchr(part, '/', (size_t)(end - part));
@@ -270,7 +269,7 @@ static bool line_parse(struct rbe_manifest *m, struct span line)
     uint64_t size;
 
     if (n < 5 || !kind_parse(f[0], &kind) || n != (kind == RBE_KIND_LINK ? 6 : 5) || !mode_parse(f[1], &mode) ||
-        !size_parse(f[2], &size) || !path_good(f[4]))
+        !size_parse(f[2], &size) || !rbe_manifest_path_valid(f[4].s, f[4].len))
         return false;
     if (mode != mode_of(kind, mode) || (kind != RBE_KIND_FILE && (size != 0 || f[3].len != 1 || f[3].s[0] != '-')))
         return false;

@@ -50,6 +50,8 @@ void rbe_manifest_add(struct rbe_manifest *m, const struct rbe_entry *entry);
 enum rbe_code rbe_manifest_seal(struct rbe_manifest *m, struct rbe_err *e) RBE_MUST_USE;
 /* Of a sealed manifest; NULL when it is not there. */
 const struct rbe_entry *rbe_manifest_find(const struct rbe_manifest *m, const char *path);
+/* Relative, in parts that are neither empty nor "." or "..", UTF-8 without control characters. */
+bool rbe_manifest_path_valid(const char *path, size_t len);
 bool rbe_entry_equal(const struct rbe_entry *a, const struct rbe_entry *b);
 
 /* The text form, and back (RBE_FAULT when the text is not what format wrote). */

@@ -4,8 +4,6 @@
 #include <fnmatch.h>
 #include <string.h>
 
-#include "lib/base/jsonw.h"
-
 const char *rbe_change_name(enum rbe_change change)
 {
     static const char *const names[RBE_CHANGE_MAX] = {
@@ -93,22 +91,4 @@ void rbe_plan_make(const struct rbe_manifest *from, const struct rbe_manifest *t
         i += order <= 0;
         j += order >= 0;
     }
-}
-
-void rbe_plan_format(const struct rbe_plan *plan, struct rbe_str *out)
-{
-    struct rbe_jsonw w = {.out = out};
-
-    rbe_jsonw_obj(&w, NULL);
-    for (enum rbe_change change = 0; change < RBE_CHANGE_MAX; change++) {
-        const struct rbe_plan_list *list = &plan->change[change];
-
-        if (list->n == 0)
-            continue;
-        rbe_jsonw_arr(&w, rbe_change_name(change));
-        for (size_t i = 0; i < list->n; i++)
-            rbe_jsonw_str(&w, NULL, list->v[i]->path);
-        rbe_jsonw_arr_end(&w);
-    }
-    rbe_jsonw_obj_end(&w);
 }

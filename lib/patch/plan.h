@@ -1,4 +1,4 @@
-/* What must happen to get from one tree to another: the five lists of changes.json.
+/* What must happen to get from one tree to another: the five lists of changes.json (lib/patch/changes).
  *
  * A path that is a file or link on both sides and differs (content, permission bits, link target, file or link) is
  * modified. A path that turns from directory to file or back is deleted and added: its old self stands in deleted_dir
@@ -31,7 +31,4 @@ struct rbe_plan {
  * found in any directory. */
 void rbe_plan_make(const struct rbe_manifest *from, const struct rbe_manifest *to, const char *const *globs,
                    size_t n_globs, struct rbe_arena *arena, struct rbe_plan *ret);
-/* changes.json: {"added":[…],…}, empty lists left out, no white space, no newline at the end. */
-void rbe_plan_format(const struct rbe_plan *plan, struct rbe_str *out);
-
 #endif

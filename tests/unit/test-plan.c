@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/patch/plan.h"
+#include "lib/patch/changes.h"
 
 /* One entry a word: "path" or "path=content" is a file, "path*" an executable, "path/" a directory, "path>target" a
  * link. */
@@ -54,7 +54,7 @@ static void check(const char *from_words, const char *to_words, const char *want
     tree(&from, from_words);
     tree(&to, to_words);
     rbe_plan_make(&from, &to, NULL, 0, &arena, &plan);
-    rbe_plan_format(&plan, &json);
+    rbe_changes_format(&plan, NULL, &json);
     assert_string_equal(rbe_str_text(&json), want);
 }
 
@@ -131,7 +131,7 @@ static void test_carried(void **state)
             rbe_str_putf(&got, "%s ", plan.carried.v[k]->path);
         assert_string_equal(rbe_str_text(&got), rows[i].want);
         /* carried files are no change */
-        rbe_plan_format(&plan, &json);
+        rbe_changes_format(&plan, NULL, &json);
         assert_string_equal(json.s, "{\"added\":[\"new\"],\"modified\":[\"changed\"]}");
     }
 }

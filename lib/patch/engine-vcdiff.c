@@ -1,0 +1,109 @@
+#include "lib/patch/engine-vcdiff.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "lib/patch/vcdiff.h"
+#include "lib/wrap/child.h"
+#include "lib/wrap/file.h"
+#include "lib/wrap/map.h"
+#include "lib/wrap/xz.h"
+
+enum { BUFFER_LEAST = 1 << 20, PROGRAM_MEMORY = 160 << 20, INDEX_FACTOR = 3 };
+
+/* Levels of xdelta3, and nanoseconds a byte, twice what a common machine takes; xz has its share in those of target. */
+static const struct {
+    char level;
+    uint32_t source_ns, target_ns;
+} efforts[RBE_ENGINE_VCDIFF_EFFORTS] = {
+    {'3', 20, 200},
+    {'9', 60, 1000},
+};
+
+/* xdelta3 looks for matches in a buffer of the source, which takes a power of two. */
+static uint64_t buffer_for(uint64_t source)
+{
+    uint64_t n = BUFFER_LEAST;
+
+    while (n < source)
+        n *= 2;
+    return n;
+}
+
+/* -A no application header, -n no checksums of windows, -S none no secondary compression: all three are extensions. -I 0
+ * lets it look at as many instructions as it likes before it settles. */
+static enum rbe_code run_program(const struct rbe_engine_encode *t, uint64_t source, struct rbe_err *e)
+{
+    rbe_auto(str) struct rbe_str out = {0}, errors = {0};
+    char level[] = {'-', efforts[t->effort].level, '\0'}, buffer[24];
+    const char *const argv[] = {"xdelta3", "-e", "-f",   level,     "-I",      "0",       "-A",    "-n", "-S",
+                                "none",    "-B", buffer, "-s",      t->source, t->target, t->work, NULL};
+    const struct rbe_child child = {.argv = argv, .pass_fd = -1, .out_max = 1 << 16};
+    struct rbe_child_end end;
+
+    (void)snprintf(buffer, sizeof(buffer), "%llu", (unsigned long long)buffer_for(source));
+    RBE_TRY(rbe_child_run(&child, &out, &errors, &end, e));
+    if (end.signal)
+        return rbe_fail(e, RBE_FAULT, "xdelta3 was stopped by signal %d", end.signal);
+    if (end.exit != 0)
+        return rbe_fail(e, RBE_FAULT, "xdelta3 failed with status %d: %.200s", end.exit, rbe_str_text(&errors));
+    return RBE_OK;
+}
+
+static enum rbe_code pack(const struct rbe_engine_encode *t, struct rbe_err *e)
+{
+    rbe_autoclose int in = -1, out = -1;
+
+    RBE_TRY(rbe_file_open(t->work, &in, e));
+    (void)unlink(t->work);
+    out = open(t->patch, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+    if (out < 0)
+        return rbe_fail_errno(e, "cannot make %s", t->patch);
+    return rbe_xz_pack(in, out, e);
+}
+
+enum rbe_code rbe_engine_vcdiff_encode(const struct rbe_engine_encode *t, struct rbe_err *e)
+{
+    struct stat st;
+
+    if (stat(t->source, &st) != 0)
+        return rbe_fail_errno(e, "cannot look at %s", t->source);
+    RBE_TRY(run_program(t, (uint64_t)st.st_size, e));
+    return pack(t, e);
+}
+
+static enum rbe_code read_packed(void *arg, void *p, size_t n, size_t *ret_n, struct rbe_err *e)
+{
+    return rbe_unxz_read(arg, p, n, ret_n, e);
+}
+
+enum rbe_code rbe_engine_vcdiff_decode(const struct rbe_engine_decode *t, struct rbe_err *e)
+{
+    rbe_auto(map) struct rbe_map from = {0};
+    rbe_autoptr(unxz) struct rbe_unxz *x = rbe_unxz_new(t->patch_fd);
+
+    RBE_TRY(rbe_map_read(t->source_fd, &from, e));
+    const struct rbe_vcdiff v = {
+        .source = from.p,
+        .source_size = from.n,
+        .read = read_packed,
+        .arg = x,
+        .out_fd = t->out_fd,
+        .target_size = t->target_size,
+    };
+
+    return rbe_vcdiff_apply(&v, e);
+}
+
+/* The program holds the source's buffer and an index of it; packing begins when it has ended. */
+struct rbe_engine_cost rbe_engine_vcdiff_cost(uint64_t source, uint64_t target, int effort)
+{
+    uint64_t buffer = buffer_for(source), program = buffer + buffer * INDEX_FACTOR + PROGRAM_MEMORY;
+    uint64_t xz = rbe_xz_memory(target);
+
+    return (struct rbe_engine_cost){
+        .cpu_ms = (source / 1000 * efforts[effort].source_ns + target / 1000 * efforts[effort].target_ns) / 1000,
+        .memory_bytes = program > xz ? program : xz,
+    };
+}
