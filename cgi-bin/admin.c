@@ -5,6 +5,7 @@
  * its parameters and its body (400). A new call is a call_row and a route.
  */
 #include <stddef.h>
+#include <strings.h>
 
 #include "cgi-bin/admin.h"
 #include "cgi-bin/program.h"
@@ -92,17 +93,27 @@ static void put_published(struct rbe_jsonw *w, const struct rbe_published *d)
     rbe_jsonw_obj_end(w);
 }
 
+void rbe_call_published(const struct rbe_published *done)
+{
+    if (done->queue_error.code != RBE_OK)
+        rbe_log_err(RBE_LOG_ERROR, &done->queue_error, "%s %s is live, but its patches were not queued",
+                    done->resource.rid, done->version.name);
+}
+
+/* The bytes at once in a form, or a question in JSON where to bring them. */
 static enum rbe_code publish_version(struct rbe_call *c, struct rbe_err *e)
 {
+    static const char form[] = "multipart/";
+    const char *type = rbe_req_header(c->req, "Content-Type");
     rbe_auto(upload) struct rbe_upload upload = {0};
     struct rbe_published done;
 
+    if (!type || strncasecmp(type, form, sizeof(form) - 1) != 0)
+        return rbe_call_locate_upload(c, e);
     RBE_TRY(rbe_upload_read(c->app, c->req, &upload, e));
     upload.publish.rid = c->resource.rid;
     RBE_TRY(rbe_release_publish(c->app, &upload.publish, c->arena, &done, e));
-    if (done.queue_error.code != RBE_OK)
-        rbe_log_err(RBE_LOG_ERROR, &done.queue_error, "%s %s is live, but its patches were not queued",
-                    done.resource.rid, done.version.name);
+    rbe_call_published(&done);
     rbe_resp_status(c->resp, done.existed ? 200 : 201);
     put_published(rbe_resp_json(c->resp, 0, "success"), &done);
     return RBE_OK;
@@ -186,6 +197,7 @@ int main(int argc, char **argv)
 {
     static const struct call_row create_resource_call = {RBE_SCOPE_ADMIN, false, create_resource},
                                  publish_version_call = {RBE_SCOPE_PUBLISH, true, publish_version},
+                                 publish_upload_call = {RBE_SCOPE_PUBLISH, true, rbe_call_publish_upload},
                                  show_status_call = {RBE_SCOPE_PUBLISH, true, show_status},
                                  note_call = {RBE_SCOPE_PUBLISH, true, rbe_call_set_release_note},
                                  data_call = {RBE_SCOPE_PUBLISH, true, rbe_call_set_custom_data},
@@ -198,6 +210,9 @@ int main(int argc, char **argv)
         {.methods = RBE_POST, .pattern = "/resources", .handle = handle_call, .data = &create_resource_call},
         {.methods = RBE_POST, .pattern = "/resources/{}/versions", .handle = handle_call,
          .data = &publish_version_call},
+        {.methods = RBE_POST, .pattern = "/resources/{}/versions/callback", .handle = handle_call,
+         .data = &publish_upload_call},
+        {.methods = RBE_POST, .pattern = RBE_LOCATION_PATH, .handle = rbe_call_bring_upload},
         {.methods = RBE_GET, .pattern = "/resources/{}/versions/status", .handle = handle_call,
          .data = &show_status_call},
         {.methods = RBE_PUT, .pattern = "/resources/{}/versions/release-note", .handle = handle_call, .data = &note_call},

@@ -10,9 +10,8 @@ struct rbe_upload {
     struct rbe_staging *staged;  /* owned, NULL while no file came */
 };
 
-/* Reads the whole body. Over limits.upload_bytes: RBE_TOOLARGE, before anything is read when its length was declared.
- * A part that is unknown, repeated, too long or no text: RBE_INVALID naming it. ret may be released whatever comes of
- * it, and takes with it what nobody took over. */
+/* Reads the whole body as rbe_form_read does. ret may be released whatever comes of it, and takes with it what nobody
+ * took over. */
 enum rbe_code rbe_upload_read(struct rbe_app *app, struct rbe_req *r, struct rbe_upload *ret, struct rbe_err *e)
     RBE_MUST_USE;
 void rbe_upload_release(struct rbe_upload *u);

@@ -79,18 +79,25 @@ static void check_data(struct publish *w, struct rbe_err *e)
         rbe_invalid(e, "custom_data", "utf8", "must be UTF-8");
 }
 
-static enum rbe_code check(struct publish *w, struct rbe_err *e)
+static void check_file(const struct rbe_publish *p, struct rbe_err *e)
+{
+    if (!p->staged)
+        rbe_invalid(e, "file", "required", "is required");
+    else if (p->staged->size == 0)
+        rbe_invalid(e, "file", "empty", "must not be empty");
+    check_hash(p, e);
+}
+
+/* expected: the file is still to come. */
+static enum rbe_code check(struct publish *w, bool expected, struct rbe_err *e)
 {
     const struct rbe_publish *p = w->said;
     struct rbe_err own = {0};    /* gathers violations, also for a caller who wants none */
 
     if (rbe_version_name_check("version_name", p->version_name, &own) == RBE_OK)
         rbe_verkey_of(p->version_name, &w->key);
-    if (!p->staged)
-        rbe_invalid(&own, "file", "required", "is required");
-    else if (p->staged->size == 0)
-        rbe_invalid(&own, "file", "empty", "must not be empty");
-    check_hash(p, &own);
+    if (!expected)
+        check_file(p, &own);
     check_data(w, &own);
     if (p->olds > RBE_PUBLISH_OLDS_MAX)
         rbe_invalid(&own, "old_version", "max_items", "must be at most %d names", (int)RBE_PUBLISH_OLDS_MAX);
@@ -107,7 +114,7 @@ static enum rbe_code check(struct publish *w, struct rbe_err *e)
 /* ---- what is there ---- */
 
 /* Resource, version and package as they are now. *ret_version: the version is there and this platform may join it, or
- * is in it with these very bytes (existed). */
+ * is in it with these very bytes (existed). Bytes still to come may turn out to be these very ones. */
 static enum rbe_code look(struct publish *w, bool *ret_version, struct rbe_err *e)
 {
     struct rbe_store *store = w->app->store;
@@ -123,6 +130,8 @@ static enum rbe_code look(struct publish *w, bool *ret_version, struct rbe_err *
     if (r->version.withdrawn_at)
         return rbe_fail(e, RBE_VERSION_EXISTS, "version %s was withdrawn, and its name stays taken", name);
     RBE_TRY(rbe_package_find(store, r->version.id, (int)w->system, (int)w->arch, w->arena, &r->package, &there, e));
+    if (there && !w->said->staged)
+        return RBE_OK;
     if (there) {
         r->existed = (uint64_t)r->package.size == w->said->staged->size &&
                      memcmp(r->package.sha256, w->said->staged->sha256, RBE_SHA256_SIZE) == 0;
@@ -381,6 +390,20 @@ static void want_patches(struct publish *w)
     w->ret->ignored = n;
 }
 
+enum rbe_code rbe_release_expect(struct rbe_app *app, const struct rbe_publish *p, struct rbe_arena *arena,
+                                 struct rbe_err *e)
+{
+    struct rbe_published found = {0};
+    struct rbe_publish said = *p;
+    rbe_auto(publish) struct publish w = {.app = app, .said = &said, .arena = arena, .ret = &found};
+    bool version = false;
+
+    said.staged = NULL;
+    RBE_TRY(check(&w, true, e));
+    RBE_TRY(look(&w, &version, e));
+    return check_order(&w, e);
+}
+
 enum rbe_code rbe_release_publish(struct rbe_app *app, const struct rbe_publish *p, struct rbe_arena *arena,
                                   struct rbe_published *ret, struct rbe_err *e)
 {
@@ -388,9 +411,11 @@ enum rbe_code rbe_release_publish(struct rbe_app *app, const struct rbe_publish 
     bool version = false;
 
     *ret = (struct rbe_published){0};
-    RBE_TRY(check(&w, e));
+    RBE_TRY(check(&w, false, e));
     RBE_TRY(look(&w, &version, e));
     if (!ret->existed) {
+        if (!p->staged->path)
+            return rbe_fail(e, RBE_GONE, "the file of version %s is no longer here", p->version_name);
         RBE_TRY(check_order(&w, e));
         RBE_TRY(inspect(&w, e));
         RBE_TRY(store_bytes(&w, e));

@@ -41,7 +41,8 @@ struct rbe_publish {
     const char *release_note;                /* "" for none; a later non-empty one replaces; cut at its maximum */
     const char *custom_data;                 /* the same, but refused over its maximum */
     const char *sha256;                      /* hex the bytes must have, "" to trust them */
-    struct rbe_staging *staged;              /* the finished file, NULL for none; its bytes are taken over on success */
+    struct rbe_staging *staged;              /* the finished file, NULL for none; its bytes are taken over on success.
+                                              * Without a path it is gone, and only told whether it was published */
 };
 struct rbe_published {
     struct rbe_resource resource;
@@ -54,9 +55,14 @@ struct rbe_published {
     char status_key[RBE_GRANT_TEXT];
 };
 /* Broken rules: RBE_INVALID with violations, RBE_BAD_*, RBE_UNORDERED. Other bytes or another channel:
- * RBE_VERSION_EXISTS. On any failure nothing is left behind. */
+ * RBE_VERSION_EXISTS. The file is gone, and not published: RBE_GONE. On any failure nothing is left behind. */
 enum rbe_code rbe_release_publish(struct rbe_app *app, const struct rbe_publish *p, struct rbe_arena *arena,
                                   struct rbe_published *ret, struct rbe_err *e) RBE_MUST_USE;
+
+/* What can be said before the file is there (staged is not looked at): fails where rbe_release_publish would, whatever
+ * the bytes. */
+enum rbe_code rbe_release_expect(struct rbe_app *app, const struct rbe_publish *p, struct rbe_arena *arena,
+                                 struct rbe_err *e) RBE_MUST_USE;
 
 /* As the contract numbers them. */
 enum rbe_status { RBE_STATUS_PENDING = 1, RBE_STATUS_COMPLETED, RBE_STATUS_FAILED, RBE_STATUS_UNKNOWN };

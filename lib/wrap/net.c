@@ -1,0 +1,181 @@
+/* What is used of libcurl's interface is declared here: its names and numbers are fixed for ever (libcurl.so.4 is from
+ * 2006), and so the build needs no headers of it. Options that came later than the oldest library we meet are left
+ * alone.
+ */
+#include "lib/wrap/net.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+#define LIBRARY "libcurl.so.4"
+#define AGENT "rbe/" RBE_VERSION
+
+enum { GLOBAL_ALL = 3, HTTP = 1, HTTPS = 2, ERROR_SIZE = 256 };
+
+enum option {
+    OPT_NOBODY = 44, OPT_POST = 47, OPT_FOLLOWLOCATION = 52, OPT_MAXREDIRS = 68, OPT_HTTPGET = 80, OPT_NOSIGNAL = 99,
+    OPT_TIMEOUT_MS = 155, OPT_CONNECTTIMEOUT_MS = 156, OPT_PROTOCOLS = 181, OPT_REDIR_PROTOCOLS = 182,
+    OPT_WRITEDATA = 10001, OPT_URL = 10002, OPT_ERRORBUFFER = 10010, OPT_POSTFIELDS = 10015, OPT_USERAGENT = 10018,
+    OPT_HTTPHEADER = 10023, OPT_WRITEFUNCTION = 20011, OPT_POSTFIELDSIZE_LARGE = 30120,
+};
+enum info { INFO_RESPONSE_CODE = 0x200002, INFO_CONTENT_LENGTH = 0x60000f };
+enum outcome { CURL_OK = 0, CURL_PROTOCOL = 1, CURL_URL = 3 };
+
+struct rbe_net {
+    void *library;
+    int (*global_init)(long flags);
+    void (*global_cleanup)(void);
+    void *(*easy_init)(void);
+    int (*easy_setopt)(void *curl, int option, ...);
+    int (*easy_perform)(void *curl);
+    int (*easy_getinfo)(void *curl, int info, ...);
+    const char *(*easy_strerror)(int outcome);
+    void (*easy_reset)(void *curl);
+    void (*easy_cleanup)(void *curl);
+    void *(*slist_append)(void *list, const char *text);
+    void (*slist_free_all)(void *list);
+    void *curl;
+};
+
+/* One request on its way. */
+struct exchange {
+    struct rbe_str *body;
+    size_t max;
+    bool over;
+    char reason[ERROR_SIZE];
+};
+
+void rbe_net_answer_release(struct rbe_net_answer *a)
+{
+    rbe_str_release(&a->body);
+}
+
+struct rbe_net *rbe_net_new(void)
+{
+    return rbe_alloc(sizeof(struct rbe_net));
+}
+
+/* The library itself stays loaded: what it brought along has set up things that end with the process. */
+void rbe_net_free(struct rbe_net *n)
+{
+    if (!n)
+        return;
+    if (n->curl) {
+        n->easy_cleanup(n->curl);
+        n->global_cleanup();
+    }
+    free(n);
+}
+
+static enum rbe_code load(struct rbe_net *n, struct rbe_err *e)
+{
+    static const struct {
+        const char *name;
+        size_t offset;
+    } symbols[] = {
+        {"curl_global_init", offsetof(struct rbe_net, global_init)},
+        {"curl_global_cleanup", offsetof(struct rbe_net, global_cleanup)},
+        {"curl_easy_init", offsetof(struct rbe_net, easy_init)},
+        {"curl_easy_setopt", offsetof(struct rbe_net, easy_setopt)},
+        {"curl_easy_perform", offsetof(struct rbe_net, easy_perform)},
+        {"curl_easy_getinfo", offsetof(struct rbe_net, easy_getinfo)},
+        {"curl_easy_strerror", offsetof(struct rbe_net, easy_strerror)},
+        {"curl_easy_reset", offsetof(struct rbe_net, easy_reset)},
+        {"curl_easy_cleanup", offsetof(struct rbe_net, easy_cleanup)},
+        {"curl_slist_append", offsetof(struct rbe_net, slist_append)},
+        {"curl_slist_free_all", offsetof(struct rbe_net, slist_free_all)},
+    };
+
+    n->library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    if (!n->library)
+        return rbe_fail(e, RBE_UNAVAILABLE, "HTTP requests need libcurl (Debian: libcurl4): %s", dlerror());
+    for (size_t i = 0; i < RBE_COUNT(symbols); i++) {
+        void *symbol = dlsym(n->library, symbols[i].name);
+
+        if (!symbol)
+            return rbe_fail(e, RBE_UNAVAILABLE, LIBRARY " has no %s", symbols[i].name);
+        memcpy((char *)n + symbols[i].offset, &symbol, sizeof(symbol));
+    }
+    if (n->global_init(GLOBAL_ALL) != CURL_OK)
+        return rbe_fail(e, RBE_UNAVAILABLE, LIBRARY " does not start");
+    n->curl = n->easy_init();
+    if (!n->curl)
+        abort();
+    return RBE_OK;
+}
+
+static size_t take(const char *p, size_t size, size_t count, void *arg)
+{
+    struct exchange *x = arg;
+    size_t n = size * count;
+
+    x->over = x->over || n > x->max - x->body->len;
+    if (x->over)
+        return 0;
+    rbe_str_put(x->body, p, n);
+    return n;
+}
+
+static void set_up(const struct rbe_net *n, const struct rbe_net_request *q, void *headers, struct exchange *x)
+{
+    bool post = q->method == RBE_NET_POST;
+    long back = strncmp(q->url, "https:", 6) == 0 ? HTTPS : HTTP | HTTPS;
+    const struct {
+        enum option option;
+        long value;
+    } numbers[] = {
+        {OPT_NOSIGNAL, 1}, {OPT_PROTOCOLS, HTTP | HTTPS}, {OPT_REDIR_PROTOCOLS, back},
+        {OPT_FOLLOWLOCATION, q->redirects > 0 && !post}, {OPT_MAXREDIRS, (long)q->redirects},
+        {OPT_TIMEOUT_MS, (long)q->timeout_ms}, {OPT_CONNECTTIMEOUT_MS, (long)q->timeout_ms},
+    };
+
+    n->easy_reset(n->curl);
+    for (size_t i = 0; i < RBE_COUNT(numbers); i++)
+        (void)n->easy_setopt(n->curl, (int)numbers[i].option, numbers[i].value);
+    (void)n->easy_setopt(n->curl, OPT_URL, q->url);
+    (void)n->easy_setopt(n->curl, OPT_USERAGENT, AGENT);
+    (void)n->easy_setopt(n->curl, OPT_HTTPHEADER, headers);
+    (void)n->easy_setopt(n->curl, OPT_ERRORBUFFER, x->reason);
+    (void)n->easy_setopt(n->curl, OPT_WRITEFUNCTION, take);
+    (void)n->easy_setopt(n->curl, OPT_WRITEDATA, x);
+    (void)n->easy_setopt(n->curl, post ? OPT_POST : q->method == RBE_NET_HEAD ? OPT_NOBODY : OPT_HTTPGET, 1L);
+    if (post) {
+        (void)n->easy_setopt(n->curl, OPT_POSTFIELDSIZE_LARGE, (int64_t)q->len);
+        (void)n->easy_setopt(n->curl, OPT_POSTFIELDS, q->len ? q->body : (const void *)"");
+    }
+}
+
+static enum rbe_code refuse(const struct rbe_net *n, const struct rbe_net_request *q, int outcome,
+                            const struct exchange *x, struct rbe_err *e)
+{
+    size_t shown = strcspn(q->url, "?#");
+    enum rbe_code code = outcome == CURL_URL || outcome == CURL_PROTOCOL ? RBE_REFUSED : RBE_UNAVAILABLE;
+
+    if (x->over)
+        return rbe_fail(e, RBE_TOOLARGE, "%.*s: the answer is over %zu bytes", (int)shown, q->url, q->max);
+    return rbe_fail(e, code, "%.*s: %s", (int)shown, q->url, x->reason[0] ? x->reason : n->easy_strerror(outcome));
+}
+
+enum rbe_code rbe_net_do(struct rbe_net *n, const struct rbe_net_request *q, struct rbe_net_answer *ret,
+                         struct rbe_err *e)
+{
+    struct exchange x = {.body = &ret->body, .max = q->max};
+    void *headers = NULL;
+    long status = 0;
+
+    rbe_str_reset(&ret->body);
+    if (!n->curl)
+        RBE_TRY(load(n, e));
+    for (const char *const *h = q->headers; h && *h; h++)
+        headers = n->slist_append(headers, *h);
+    set_up(n, q, headers, &x);
+    int outcome = n->easy_perform(n->curl);
+    (void)n->easy_setopt(n->curl, OPT_ERRORBUFFER, (char *)NULL);
+    n->slist_free_all(headers);
+    if (outcome != CURL_OK)
+        return refuse(n, q, outcome, &x, e);
+    (void)n->easy_getinfo(n->curl, INFO_RESPONSE_CODE, &status);
+    (void)n->easy_getinfo(n->curl, INFO_CONTENT_LENGTH, &ret->length);
+    ret->status = (int)status;
+    return RBE_OK;
+}

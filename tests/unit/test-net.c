@@ -1,0 +1,169 @@
+/* lib/wrap/net: requests as a server gets them, answers, and all that goes wrong on the way. */
+#include "tests/unit/peer.h"
+
+#include "lib/base/clock.h"
+#include "lib/wrap/net.h"
+
+struct home {
+    struct peer peer;
+    struct rbe_net *net;
+    struct rbe_net_answer answer;
+    struct rbe_err e;
+};
+
+static void answer(const char *request, struct rbe_str *to, void *arg)
+{
+    char path[64] = "";
+
+    (void)arg;
+    (void)sscanf(request, "%*s %63[^ ?]", path);
+    if (strcmp(path, "/echo") == 0)
+        rbe_str_putf(to, "HTTP/1.1 201 Created\r\nContent-Length: %zu\r\n\r\n%s", strlen(request), request);
+    else if (strcmp(path, "/large") == 0)
+        rbe_str_putf(to, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n%01000d", 7);
+    else if (strcmp(path, "/cut") == 0)
+        rbe_str_puts(to, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nshort");
+    else if (strcmp(path, "/away") == 0)
+        rbe_str_puts(to, "HTTP/1.1 302 Found\r\nLocation: file:///etc/hostname\r\nContent-Length: 0\r\n\r\n");
+    else if (strcmp(path, "/there") == 0)
+        rbe_str_puts(to, "HTTP/1.1 302 Found\r\nLocation: /echo\r\nContent-Length: 0\r\n\r\n");
+    else if (strcmp(path, "/loop") == 0)
+        rbe_str_puts(to, "HTTP/1.1 302 Found\r\nLocation: /loop\r\nContent-Length: 0\r\n\r\n");
+    else if (strcmp(path, "/slow") == 0)
+        (void)usleep(5000000);
+    else if (strcmp(path, "/nothing") != 0)
+        rbe_str_puts(to, "HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\n");
+    if (strcmp(path, "/none") == 0 && strncmp(request, "HEAD", 4) != 0)
+        rbe_str_puts(to, "none\n");
+}
+
+static int set_up(void **state)
+{
+    struct home *h = rbe_alloc(sizeof(*h));
+
+    peer_start(&h->peer, answer, NULL);
+    h->net = rbe_net_new();
+    *state = h;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct home *h = *state;
+
+    peer_stop(&h->peer);
+    rbe_net_answer_release(&h->answer);
+    rbe_net_free(h->net);
+    free(h);
+    return 0;
+}
+
+static enum rbe_code ask_for(struct home *h, struct rbe_net_request q, const char *path)
+{
+    rbe_autofree char *url = rbe_strfmt("%s%s", h->peer.url, path);
+
+    q.url = url;
+    q.timeout_ms = q.timeout_ms ? q.timeout_ms : 20000;
+    q.max = q.max ? q.max : 4096;
+    h->e = (struct rbe_err){0};
+    return rbe_net_do(h->net, &q, &h->answer, &h->e);
+}
+
+static void test_methods(void **state)
+{
+    static const char *const headers[] = {"X-One: 1", "Content-Type: application/json", NULL};
+    struct home *h = *state;
+    const char *got;
+
+    assert_int_equal(ask_for(h, (struct rbe_net_request){.method = RBE_NET_GET}, "/echo"), RBE_OK);
+    assert_int_equal(h->answer.status, 201);
+    got = rbe_str_text(&h->answer.body);
+    assert_int_equal(h->answer.length, strlen(got));
+    assert_memory_equal(got, "GET /echo HTTP/1.1\r\n", 20);
+    assert_non_null(strstr(got, "User-Agent: rbe/"));
+
+    assert_int_equal(ask_for(h, (struct rbe_net_request){.method = RBE_NET_POST, .headers = headers, .body = "{\"a\":1}",
+                                                         .len = 7}, "/echo"), RBE_OK);
+    got = rbe_str_text(&h->answer.body);
+    assert_memory_equal(got, "POST /echo HTTP/1.1\r\n", 21);
+    assert_non_null(strstr(got, "X-One: 1\r\n"));
+    assert_non_null(strstr(got, "Content-Type: application/json\r\n"));
+    assert_string_equal(strstr(got, "\r\n\r\n"), "\r\n\r\n{\"a\":1}");
+    assert_int_equal(ask_for(h, (struct rbe_net_request){.method = RBE_NET_POST}, "/echo"), RBE_OK);
+    assert_non_null(strstr(rbe_str_text(&h->answer.body), "Content-Length: 0\r\n"));
+    /* nothing of one request is left in the next */
+    assert_int_equal(ask_for(h, (struct rbe_net_request){.method = RBE_NET_GET}, "/echo"), RBE_OK);
+    assert_memory_equal(rbe_str_text(&h->answer.body), "GET ", 4);
+    assert_null(strstr(rbe_str_text(&h->answer.body), "X-One"));
+
+    assert_int_equal(ask_for(h, (struct rbe_net_request){.method = RBE_NET_HEAD}, "/none"), RBE_OK);
+    assert_int_equal(h->answer.status, 404);
+    assert_int_equal(h->answer.length, 5);
+    assert_int_equal(h->answer.body.len, 0);
+}
+
+static void test_size(void **state)
+{
+    struct home *h = *state;
+
+    assert_int_equal(ask_for(h, (struct rbe_net_request){.max = 1000}, "/large"), RBE_OK);
+    assert_int_equal(h->answer.body.len, 1000);
+    assert_int_equal(ask_for(h, (struct rbe_net_request){.max = 999}, "/large?secret=1"), RBE_TOOLARGE);
+    assert_null(strstr(h->e.text, "secret"));
+    assert_int_equal(ask_for(h, (struct rbe_net_request){0}, "/cut"), RBE_UNAVAILABLE);
+    assert_int_equal(ask_for(h, (struct rbe_net_request){0}, "/nothing"), RBE_UNAVAILABLE);
+}
+
+static void test_redirects(void **state)
+{
+    struct home *h = *state;
+
+    assert_int_equal(ask_for(h, (struct rbe_net_request){0}, "/there"), RBE_OK);
+    assert_int_equal(h->answer.status, 302);
+    assert_int_equal(ask_for(h, (struct rbe_net_request){.redirects = 1}, "/there"), RBE_OK);
+    assert_int_equal(h->answer.status, 201);
+    assert_int_equal(ask_for(h, (struct rbe_net_request){.method = RBE_NET_POST, .redirects = 1}, "/there"), RBE_OK);
+    assert_int_equal(h->answer.status, 302);
+    assert_int_equal(ask_for(h, (struct rbe_net_request){.redirects = 5}, "/loop"), RBE_UNAVAILABLE);
+    assert_int_equal(ask_for(h, (struct rbe_net_request){.redirects = 5}, "/away"), RBE_REFUSED);
+}
+
+static void test_schemes(void **state)
+{
+    static const char *const urls[] = {"file:///etc/hostname", "ftp://127.0.0.1/", "gopher://127.0.0.1/", "http://", ""};
+    struct home *h = *state;
+
+    for (size_t i = 0; i < RBE_COUNT(urls); i++) {
+        const struct rbe_net_request q = {.url = urls[i], .timeout_ms = 1000, .max = 10};
+
+        assert_int_equal(rbe_net_do(h->net, &q, &h->answer, &h->e), RBE_REFUSED);
+    }
+}
+
+static void test_away(void **state)
+{
+    struct home *h = *state;
+    uint64_t began = rbe_clock_mono();
+
+    assert_int_equal(ask_for(h, (struct rbe_net_request){.timeout_ms = 100}, "/slow?token=x"), RBE_UNAVAILABLE);
+    assert_true(rbe_clock_mono() - began < UINT64_C(4000000000));
+    assert_null(strstr(h->e.text, "token"));
+    peer_stop(&h->peer);
+    assert_int_equal(ask_for(h, (struct rbe_net_request){0}, "/echo"), RBE_UNAVAILABLE);
+    assert_non_null(strstr(h->e.text, h->peer.url));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_methods, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_size, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_redirects, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_schemes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_away, set_up, tear_down),
+    };
+
+    /* a proxy of the surroundings is none of the test's */
+    (void)setenv("no_proxy", "127.0.0.1", 1);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
