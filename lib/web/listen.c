@@ -1,15 +1,18 @@
 #include "lib/web/listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "lib/base/codec.h"
 #include "lib/base/mem.h"
 
-enum { BACKLOG = 1024 };
+enum { BACKLOG = 1024, PASSED_FD = 3 };
 
 /* Takes a dead server's socket out of the way: one that nobody accepts on. */
 static enum rbe_code clear_way(const struct sockaddr_un *at, struct rbe_err *e)
@@ -87,14 +90,37 @@ static enum rbe_code open_inet(const char *address, const char *host, const char
     return RBE_OK;
 }
 
+/* The protocol of sd_listen_fds(3): descriptor 3 is a socket that listens already, and it is meant for this process. */
+static enum rbe_code take_passed(int *ret_fd, struct rbe_err *e)
+{
+    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+    int64_t meant, passed;
+    int listens = 0;
+    socklen_t size = sizeof(listens);
+
+    if (!pid || !count || !rbe_int_parse(pid, 1, INT32_MAX, &meant) || meant != getpid() ||
+        !rbe_int_parse(count, 0, INT32_MAX, &passed))
+        return rbe_fail(e, RBE_USAGE, "systemd: no socket was passed to this process");
+    if (passed != 1)
+        return rbe_fail(e, RBE_USAGE, "systemd: %s sockets were passed, one is wanted", count);
+    if (getsockopt(PASSED_FD, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || !listens)
+        return rbe_fail(e, RBE_USAGE, "systemd: what was passed is no socket that listens");
+    if (fcntl(PASSED_FD, F_SETFD, FD_CLOEXEC) != 0)
+        return rbe_fail_errno(e, "cannot use the socket that was passed");
+    *ret_fd = PASSED_FD;
+    return RBE_OK;
+}
+
 enum rbe_code rbe_listen_open(const char *address, int *ret_fd, struct rbe_err *e)
 {
     const char *colon = strrchr(address, ':');
 
     if (address[0] == '/')
         return open_unix(address, ret_fd, e);
+    if (strcmp(address, "systemd") == 0)
+        return take_passed(ret_fd, e);
     if (!colon || !colon[1])
-        return rbe_fail(e, RBE_USAGE, "%s: neither an absolute path nor host:port", address);
+        return rbe_fail(e, RBE_USAGE, "%s: neither an absolute path nor host:port nor systemd", address);
     const char *from = address, *to = colon;
     if (from[0] == '[' && to > from + 1 && to[-1] == ']') {
         from++;

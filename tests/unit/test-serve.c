@@ -528,6 +528,52 @@ static void listening(void **state)
     assert_int_equal(rbe_listen_open(longer, &fd, &e), RBE_USAGE);
 }
 
+/* In a child, where descriptor 3 is ours to set. */
+static int take_passed(const char *pid, const char *count, int with)
+{
+    struct rbe_err e = {0};
+    int fd = -1;
+
+    (void)setenv("LISTEN_PID", pid, 1);
+    (void)setenv("LISTEN_FDS", count, 1);
+    if (with >= 0 && with != 3)
+        (void)dup2(with, 3);
+    enum rbe_code code = rbe_listen_open("systemd", &fd, &e);
+    if (code == RBE_OK)
+        return fd == 3 && (fcntl(3, F_GETFD) & FD_CLOEXEC) ? 0 : 1;
+    return code == RBE_USAGE ? 2 : 3;
+}
+
+static void passed_socket(void **state)
+{
+    struct rbe_err e = {0};
+    int listening_fd = -1, status;
+    rbe_autoclose int no_socket = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    (void)state;
+    assert_int_equal(rbe_listen_open("127.0.0.1:0", &listening_fd, &e), RBE_OK);
+    const struct {
+        const char *pid, *count;         /* pid NULL: the child's own */
+        int fd, end;
+    } rows[] = {
+        {NULL, "1", listening_fd, 0}, {"1", "1", listening_fd, 2}, {"", "1", listening_fd, 2},
+        {NULL, "2", listening_fd, 2}, {NULL, "x", listening_fd, 2}, {NULL, "1", no_socket, 2},
+    };
+    for (size_t i = 0; i < RBE_COUNT(rows); i++) {
+        pid_t pid = fork();
+
+        assert_true(pid >= 0);
+        if (pid == 0) {
+            rbe_autofree char *own = rbe_strfmt("%d", (int)getpid());
+
+            _exit(take_passed(rows[i].pid ? rows[i].pid : own, rows[i].count, rows[i].fd));
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, rows[i].end << 8);
+    }
+    (void)close(listening_fd);
+}
+
 /* One request as CGI in a child; what it wrote. */
 static void serve_cgi(const struct rbe_serve_options *o, const char *method, const char *path, struct rbe_str *out)
 {
@@ -613,6 +659,7 @@ int main(void)
         cmocka_unit_test(a_worker_that_cannot_open_is_tried_again),
         cmocka_unit_test(idle_processes_stop_at_once),
         cmocka_unit_test(listening),
+        cmocka_unit_test(passed_socket),
         cmocka_unit_test(plain_cgi),
     };
 
