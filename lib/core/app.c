@@ -197,7 +197,11 @@ static enum rbe_code reorder(const struct rbe_store_options *options, struct rbe
 
 enum rbe_code rbe_app_migrate(const struct rbe_settings *settings, unsigned *ret_applied, struct rbe_err *e)
 {
-    static const char *const dirs[] = {"db", "packages/p", "tmp", "run"};
+    /* A web server that is in the owner's group sends packages, and sees nothing else. */
+    static const struct {
+        const char *name;
+        mode_t mode;
+    } dirs[] = {{"db", 0700}, {"packages/p", DIR_MODE}, {"tmp", 0700}, {"run", DIR_MODE}};
     const char *data = settings->instance.data_dir;
     rbe_autofree char *db = rbe_strfmt("%s/db", data);
     const struct rbe_store_options options = store_options(settings, db, false);
@@ -205,9 +209,9 @@ enum rbe_code rbe_app_migrate(const struct rbe_settings *settings, unsigned *ret
     RBE_TRY(rbe_dir_make(data, DIR_MODE, e));
     RBE_TRY(rbe_become_owner(data, e));
     for (size_t i = 0; i < RBE_COUNT(dirs); i++) {
-        rbe_autofree char *dir = rbe_strfmt("%s/%s", data, dirs[i]);
+        rbe_autofree char *dir = rbe_strfmt("%s/%s", data, dirs[i].name);
 
-        RBE_TRY(rbe_dir_make(dir, DIR_MODE, e));
+        RBE_TRY(rbe_dir_make(dir, dirs[i].mode, e));
     }
     RBE_TRY(rbe_store_migrate(&options, ret_applied, e));
     return reorder(&options, e);
