@@ -3,6 +3,7 @@
 #   make [TARGET] [B=build] [DEV=1] [SAN=address,undefined] [V=1]
 #
 #   all            the programs                              install uninstall installcheck   (DESTDIR, prefix)
+#   deb            the Debian package, in $(B)/deb
 #   check          lint, hdr-check and all tests             dist distcheck                   the source archive
 #   check-long     what takes longer, or needs root          clean distclean
 #   asan ubsan     check under the sanitizers, in $(B)/asan  run            the server on $(B)/data
@@ -175,13 +176,22 @@ cgidir = $(prefix)/cgi-bin
 libexecdir = $(prefix)/libexec/rbe
 errordir = $(prefix)/share/rbe/errors
 docdir = $(datadir)/doc/rbe
+unitdir = $(prefix)/lib/systemd/system
+sysusersdir = $(prefix)/lib/sysusers.d
+tmpfilesdir = $(prefix)/lib/tmpfiles.d
 DOCS = README.md CHANGELOG.md CONTRIBUTING.md LICENSE lighttpd.conf.example \
-       $(wildcard share/doc/*.md etc/*.cron)
+       $(wildcard share/doc/*.md)
 into = $(DESTDIR)$(1)
+# filled FILE.in,TO[,NAME,PROGRAM,ENVIRONMENT]: puts in where things are installed, and which program a unit is for.
+filled = sed -e 's|@bindir@|$(bindir)|g' -e 's|@cgidir@|$(cgidir)|g' -e 's|@name@|$(3)|g' -e 's|@program@|$(4)|g' \
+         -e 's|@environment@|$(5)|g' -e 's|@statedir@|$(localstatedir)/lib/rbe|g' $(1) > $(call into,$(2)) && chmod 644 $(call into,$(2))
+units = $(call filled,etc/systemd/rbe-NAME.socket.in,$(unitdir)/rbe-$(1).socket,$(1)) && \
+        $(call filled,etc/systemd/rbe-NAME.service.in,$(unitdir)/rbe-$(1).service,$(1),$(2),$(3))
 
 install: all
 	$(Q)$(INSTALL) -d $(call into,$(bindir)) $(call into,$(cgidir)) $(call into,$(libexecdir)) $(call into,$(errordir)) \
-	$(call into,$(mandir))/man5 $(call into,$(mandir))/man8 $(call into,$(docdir)) $(call into,$(sysconfdir))/rbe
+	$(call into,$(mandir))/man5 $(call into,$(mandir))/man8 $(call into,$(docdir)) $(call into,$(sysconfdir))/rbe \
+	$(call into,$(unitdir)) $(call into,$(sysusersdir)) $(call into,$(tmpfilesdir))
 	$(Q)$(INSTALL) -m 755 $(BIN:%=$(B)/bin/%) $(B)/bin/rbe-serve $(call into,$(bindir))
 	$(Q)$(INSTALL) -m 755 $(CGI:%=$(B)/cgi-bin/%.fcgi) $(call into,$(cgidir))
 	$(Q)$(INSTALL) -m 755 $(B)/libexec/rbe/rbe-inspect $(call into,$(libexecdir))
@@ -189,6 +199,17 @@ install: all
 	$(Q)for page in share/man/*.[58]; do $(INSTALL) -m 644 $$page $(call into,$(mandir))/man$${page##*.} || exit 1; done
 	$(Q)$(INSTALL) -m 644 $(DOCS) $(call into,$(docdir))
 	$(Q)$(INSTALL) -m 644 etc/rbe.yaml.example $(call into,$(sysconfdir))/rbe
+	$(Q)$(call filled,etc/rbe.cron.in,$(docdir)/rbe.cron)
+	$(Q)$(call filled,etc/rbe.logrotate.in,$(docdir)/rbe.logrotate)
+	$(Q)$(call filled,etc/rbe.sysusers.in,$(sysusersdir)/rbe.conf)
+	$(Q)$(call filled,etc/rbe.tmpfiles.in,$(tmpfilesdir)/rbe.conf)
+	$(Q)$(call units,latest,latest)
+	$(Q)$(call units,download,download)
+	$(Q)$(call units,admin,admin)
+	$(Q)$(call units,health,admin,RBE_INSTANCE_WORKERS=1)
+	$(Q)$(call filled,etc/systemd/rbe-batch.service.in,$(unitdir)/rbe-batch.service)
+	$(Q)$(call filled,etc/systemd/rbe-batch-run.service.in,$(unitdir)/rbe-batch-run.service)
+	$(Q)$(INSTALL) -m 644 etc/systemd/rbe-batch-run.timer $(call into,$(unitdir))
 	@echo "installed rbe $(VERSION) below $(DESTDIR)$(prefix)"
 
 # rbe.yaml and all data stay: they are the admin's.
@@ -197,7 +218,10 @@ uninstall:
 	$(call into,$(libexecdir))/rbe-inspect $(call into,$(sysconfdir))/rbe/rbe.yaml.example \
 	$(patsubst share/man/%,$(call into,$(mandir))/man5/%,$(wildcard share/man/*.5)) \
 	$(patsubst share/man/%,$(call into,$(mandir))/man8/%,$(wildcard share/man/*.8)) \
-	$(addprefix $(call into,$(docdir))/,$(notdir $(DOCS))) $(call into,$(errordir))/*.html
+	$(addprefix $(call into,$(docdir))/,$(notdir $(DOCS)) rbe.cron rbe.logrotate) $(call into,$(errordir))/*.html \
+	$(call into,$(sysusersdir))/rbe.conf $(call into,$(tmpfilesdir))/rbe.conf \
+	$(patsubst %,$(call into,$(unitdir))/rbe-%,$(foreach u,latest download admin health,$(u).socket $(u).service) \
+	batch.service batch-run.service batch-run.timer)
 	$(Q)rmdir $(call into,$(libexecdir)) $(call into,$(cgidir)) $(call into,$(docdir)) $(call into,$(errordir)) $(call into,$(dir $(errordir))) \
 	$(call into,$(sysconfdir))/rbe 2>/dev/null || :
 
@@ -211,6 +235,14 @@ dist: configure
 	tar -c --null -T - --owner=0 --group=0 --transform 's|^|$(DIST)/|S' -f $(B)/dist.tar && \
 	tar -r -f $(B)/dist.tar --owner=0 --group=0 --transform 's|^|$(DIST)/|S' configure config.h.in install-sh && \
 	gzip -n < $(B)/dist.tar > $(DIST).tar.gz && rm -f $(B)/dist.tar
+
+# The Debian package, made from the source archive: $(B)/deb/rbe_*.deb. Its tests are `make check` of this tree; nothing said
+# to this make reaches it.
+deb: dist
+	$(Q)rm -rf $(B)/deb && mkdir -p $(B)/deb && tar -C $(B)/deb -xf $(DIST).tar.gz
+	$(Q)cd $(B)/deb/$(DIST) && env -i PATH="$$PATH" HOME="$$HOME" DEB_BUILD_OPTIONS='nocheck parallel=4' \
+	dpkg-buildpackage --no-sign -b > ../build.log 2>&1 || { tail -n 30 ../build.log >&2; exit 1; }
+	@ls $(B)/deb/*.deb
 
 # The source archive alone builds, passes its tests, installs below DESTDIR, and leaves nothing behind when uninstalled.
 distcheck: dist
@@ -252,7 +284,7 @@ endif
 
 FORCE:
 .PHONY: all unit fuzz-replay lint hdr-check check check-long asan ubsan check-valgrind coverage fuzz bench install uninstall \
-	installcheck dist distcheck run clean distclean FORCE
+	installcheck dist distcheck deb run clean distclean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
