@@ -6,7 +6,9 @@
  * Exit status 0: the manifest is on standard output. 3: refused, one line "rule<TAB>message" on standard error. 4: any other
  * failure, its message on standard error. 2: wrong usage.
  */
+#include <errno.h>
 #include <grp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -16,6 +18,7 @@
 #include "lib/base/codec.h"
 #include "lib/base/sanitize.h"
 #include "lib/patch/inspect.h"
+#include "lib/wrap/confine.h"
 
 enum { ARCHIVE_FD = 3, EXIT_USAGE = 2, EXIT_REFUSED = 3, EXIT_FAILED = 4 };
 
@@ -43,8 +46,8 @@ __attribute__((unused)) static bool become_nobody(void)
     return setresuid(NOBODY, NOBODY, NOBODY) == 0;
 }
 
-/* All that this process gives up before it reads the first byte. The leak checker of instrumented builds traces its own
- * process, which is not possible without the rights taken here, so they keep those. */
+/* All that this process gives up before it reads the first byte. Instrumented builds trace their own process or write files
+ * when they end, which is not possible without the rights taken here, so they keep those. */
 static bool lower_rights(void)
 {
     enum { DESCRIPTORS = 16 };
@@ -54,8 +57,21 @@ static bool lower_rights(void)
 #if RBE_SANITIZED
     return true;
 #else
-    return limit(RLIMIT_FSIZE, 0) && become_nobody() && limit(RLIMIT_NPROC, 0) && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
+    /* Another user is no longer told of its parent's death, unless it asks anew. */
+    return limit(RLIMIT_FSIZE, 0) && become_nobody() && limit(RLIMIT_NPROC, 0) && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
+           prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && rbe_confine();
 #endif
+}
+
+/* Whoever runs out of memory aborts, here as everywhere: that is the archive's doing, because memory is bounded by its limits.
+ * Any other abort goes on. */
+static void on_abort(int signal)
+{
+    static const char said[] = "limit_memory\tarchive could not be read: it takes too much memory\n";
+
+    (void)signal;
+    if (errno == ENOMEM && write(STDERR_FILENO, said, sizeof(said) - 1) > 0)
+        _exit(EXIT_REFUSED);
 }
 
 static bool read_arguments(int argc, char **argv, struct rbe_inspect *ret)
@@ -96,8 +112,10 @@ int main(int argc, char **argv)
         (void)fputs("usage: rbe-inspect TYPE RULES ENTRIES BYTES 3<ARCHIVE >MANIFEST\n", stderr);
         return EXIT_USAGE;
     }
+    (void)sigaction(SIGABRT, &(struct sigaction){.sa_handler = on_abort}, NULL);
     /* libcrypto reads its configuration when it is first used: that must be over before files are out of reach. */
     rbe_sha256_of("", 0, warm);
+    rbe_random(warm, sizeof(warm));
     if (!lower_rights()) {
         (void)fputs("rbe-inspect: cannot lower its rights\n", stderr);
         return EXIT_FAILED;

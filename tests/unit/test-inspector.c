@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "lib/base/sanitize.h"
 #include "lib/patch/inspector.h"
 #include "tests/unit/hostile.h"
 
@@ -79,6 +80,7 @@ static void test_endings(void **state)
     } rows[] = {
         {"kill -SEGV $$", RBE_INVALID, "file: archive could not be read: killed by SIGSEGV"},
         {"kill -ABRT $$", RBE_INVALID, "file: archive could not be read: killed by SIGABRT"},
+        {"kill -SYS $$", RBE_INVALID, "file: archive could not be read: killed by SIGSYS"},
         {"kill -XCPU $$", RBE_INVALID, "file: archive could not be read: it takes too much time"},
         {"kill -KILL $$", RBE_UNAVAILABLE, "the inspection of the archive was stopped by SIGKILL"},
         {"kill -TERM $$", RBE_UNAVAILABLE, "the inspection of the archive was stopped by SIGTERM"},
@@ -98,6 +100,31 @@ static void test_endings(void **state)
         assert_int_equal(with_script(*state, rows[i].script, &e), rows[i].code);
         assert_string_equal(e.text, rows[i].text);
     }
+}
+
+/* A real archive, and less memory than it takes. */
+static void test_memory(void **state)
+{
+    rbe_autofree char *script = scratch_path(*state, "script"), *text = NULL;
+    rbe_autoclose int fd = scratch_open(*state, "entries-at-limit.zip", O_RDONLY);
+    const struct rbe_inspect what = {.fd = fd, .type = RBE_ARC_ZIP, .limits = {HOSTILE_ENTRIES, HOSTILE_BYTES}};
+    rbe_auto(manifest) struct rbe_manifest m = {0};
+    struct rbe_err e = {0};
+    unsigned kib, step;
+
+    if (RBE_SANITIZED)
+        skip();
+    /* The least it runs with at all, then a little more: enough to start and too little for a thousand entries. */
+    for (step = 0; step < 400 && strcmp(e.violation[0].rule, "limit_memory") != 0; step++) {
+        kib = 30000 + 400 * step;
+        free(text);
+        text = rbe_strfmt("#!/bin/sh\nulimit -v %u\nexec %s \"$@\"\n", kib, program());
+        scratch_write(*state, "script", text, strlen(text), 0755);
+        e = (struct rbe_err){0};
+        assert_int_not_equal(rbe_inspector_run(script, &what, &m, &e), RBE_OK);
+    }
+    assert_int_equal(e.code, RBE_INVALID);
+    assert_string_equal(e.violation[0].message, "archive could not be read: it takes too much memory");
 }
 
 static void test_not_started(void **state)
@@ -127,7 +154,7 @@ static void test_usage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_archive), cmocka_unit_test(test_same_as_in_process), cmocka_unit_test(test_endings),
+        cmocka_unit_test(test_every_archive), cmocka_unit_test(test_same_as_in_process), cmocka_unit_test(test_endings), cmocka_unit_test(test_memory),
         cmocka_unit_test(test_not_started),   cmocka_unit_test(test_usage),
     };
     return cmocka_run_group_tests(tests, hostile_setup, hostile_teardown);
