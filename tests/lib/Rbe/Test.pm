@@ -113,7 +113,8 @@ sub each_host(&;%) {
     }
 }
 
-# host: lighttpd or cgi; config: {"section.key" => YAML text} overriding what rbe-serve made.
+# host: lighttpd or cgi; config: {"section.key" => YAML text} overriding what rbe-serve made; prepare: called with the new
+# object once its data directory is there and still empty.
 sub start {
     my ($class, %opt) = @_;
     my $self = bless {
@@ -121,6 +122,7 @@ sub start {
     }, $class;
     $self->{data} = "$self->{dir}/data";
     mkdir $self->{data} or croak $!;
+    $opt{prepare}->($self) if $opt{prepare};
     $self->{config} = "$self->{data}/rbe.yaml";
     $self->admin_ok('init');
     my %section;
