@@ -19,7 +19,7 @@ static enum rbe_code check_name(const char *name, struct rbe_err *e)
     return RBE_OK;
 }
 
-static enum rbe_code parse_expiry(struct rbe_cli *cli, int64_t now, int64_t *ret, struct rbe_err *e)
+enum rbe_code rbe_admin_expiry(struct rbe_cli *cli, int64_t now, int64_t *ret, struct rbe_err *e)
 {
     const char *text = rbe_cli_value(cli, "--expires");
     int64_t span;
@@ -42,7 +42,7 @@ enum rbe_code rbe_admin_token_create(struct rbe_cli *cli, struct rbe_err *e)
 
     if (scope && !rbe_scope_parse(scope, &t.scope))
         return rbe_fail(e, RBE_USAGE, "--scope must be admin or publish");
-    RBE_TRY(parse_expiry(cli, t.created_at, &t.expires_at, e));
+    RBE_TRY(rbe_admin_expiry(cli, t.created_at, &t.expires_at, e));
     RBE_TRY(check_name(t.name, e));
     if (rid)
         RBE_TRY(rbe_catalog_resource(cli->app, rid, &cli->arena, &r, e));

@@ -23,10 +23,18 @@ enum rbe_code rbe_admin_version_promote(struct rbe_cli *cli, struct rbe_err *e) 
 enum rbe_code rbe_admin_token_create(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_token_list(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_token_revoke(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_admin_cdk_create(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_admin_cdk_list(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_admin_cdk_show(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_admin_cdk_block(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_admin_cdk_unblock(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_job_list(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_job_retry(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_audit(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_verify(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
+
+/* When --expires, a span, has passed; 0 where it was not given. */
+enum rbe_code rbe_admin_expiry(struct rbe_cli *cli, int64_t now, int64_t *ret, struct rbe_err *e) RBE_MUST_USE;
 
 /* A time as RFC 3339, null for 0. */
 static inline void rbe_admin_json_time(struct rbe_jsonw *w, const char *key, int64_t seconds)

@@ -33,6 +33,14 @@ static const struct rbe_cli_option token_options[] = {
     {.name = NULL},
 };
 
+static const struct rbe_cli_option cdk_options[] = {
+    {.name = "--resource", .value = "RID", .help = "the one resource they are for (all)"},
+    {.name = "--expires", .value = "SPAN", .help = "how long they are good, such as 30d (for ever)"},
+    {.name = "--daily-limit", .value = "N", .help = "downloads a day (0: as configured)"},
+    {.name = "--count", .value = "N", .help = "how many to make (1)"},
+    {.name = NULL},
+};
+
 static const struct rbe_cli_option job_options[] = {
     {.name = "--state", .value = "STATE", .help = "only those queued, leased, done or failed"},
     {.name = "--limit", .value = "N", .help = "at most so many (100)"},
@@ -69,6 +77,12 @@ static const struct rbe_cli_verb verbs[] = {
      "Make a bearer token and print it, this once."},
     {"token list", "", NULL, RBE_CLI_READ, rbe_admin_token_list, "List all tokens, without their texts."},
     {"token revoke", "NAME", NULL, RBE_CLI_WRITE, rbe_admin_token_revoke, "End a token at once."},
+    {"cdk create", "", cdk_options, RBE_CLI_WRITE, rbe_admin_cdk_create,
+     "Make cdks and print them, this once, one a line."},
+    {"cdk list", "", NULL, RBE_CLI_READ, rbe_admin_cdk_list, "List all cdks with their use, without their texts."},
+    {"cdk show", "CDK-or-id", NULL, RBE_CLI_READ, rbe_admin_cdk_show, "Show a cdk and its use."},
+    {"cdk block", "CDK-or-id", NULL, RBE_CLI_WRITE, rbe_admin_cdk_block, "Block a cdk at once."},
+    {"cdk unblock", "CDK-or-id", NULL, RBE_CLI_WRITE, rbe_admin_cdk_unblock, "Take the block away."},
     {"job list", "", job_options, RBE_CLI_READ, rbe_admin_job_list, "List jobs, newest first."},
     {"job retry", "ID", NULL, RBE_CLI_WRITE, rbe_admin_job_retry,
      "Queue a job anew that failed or waits for its next try."},

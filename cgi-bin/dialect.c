@@ -2,18 +2,7 @@
 
 #include <stdio.h>
 
-static const char *verdict_text(enum rbe_code verdict)
-{
-    static const char *const texts[RBE_CODE_MAX] = {
-        [RBE_CDK_EXPIRED] = "the cdk has expired",
-        [RBE_CDK_INVALID] = "the cdk is not valid",
-        [RBE_CDK_QUOTA] = "the cdk's downloads of today are used up",
-        [RBE_CDK_FOREIGN] = "the cdk is not for this resource",
-        [RBE_CDK_BLOCKED] = "the cdk is blocked",
-    };
-
-    return texts[verdict] ? texts[verdict] : "the cdk was refused";
-}
+#include "lib/core/access.h"
 
 struct rbe_jsonw *rbe_dialect_envelope(struct rbe_resp *p, const struct rbe_latest *l, bool offered)
 {
@@ -23,7 +12,7 @@ struct rbe_jsonw *rbe_dialect_envelope(struct rbe_resp *p, const struct rbe_late
         const struct rbe_code_info *info = rbe_code_info(l->verdict);
 
         rbe_resp_status(p, info->http);
-        return rbe_resp_json(p, info->api, verdict_text(l->verdict));
+        return rbe_resp_json(p, info->api, rbe_access_cdk_text(l->verdict));
     }
     if (offered)
         return rbe_resp_json(p, 0, "success");

@@ -4,6 +4,7 @@
 #include "cgi-bin/program.h"
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
+#include "lib/base/log.h"
 #include "lib/core/access.h"
 #include "lib/core/depot.h"
 #include "lib/core/grant.h"
@@ -28,20 +29,6 @@ static enum rbe_code find_package(struct rbe_app *app, const struct rbe_grant *g
         return rbe_fail(e, RBE_GONE, "this package is no longer offered");
     *ret = origin.package;
     return RBE_OK;
-}
-
-static enum rbe_code check_cdk(struct rbe_app *app, int64_t id, struct rbe_arena *arena, struct rbe_err *e)
-{
-    struct rbe_cdk cdk = {0};
-
-    if (id == 0)
-        return RBE_OK;
-    enum rbe_code code = rbe_cdk_get(app->store, id, arena, &cdk, e);
-    if (code == RBE_NOTFOUND)
-        return rbe_fail(e, RBE_CDK_INVALID, "the cdk is not valid");
-    if (code == RBE_OK && cdk.blocked_at)
-        return rbe_fail(e, RBE_CDK_BLOCKED, "the cdk is blocked");
-    return code;
 }
 
 static enum rbe_code send_package(struct rbe_app *app, const struct rbe_package *package, struct rbe_arena *arena,
@@ -76,12 +63,17 @@ static enum rbe_code handle_download(void *ctx, struct rbe_req *r, struct rbe_re
 {
     struct rbe_app *app = ctx;
     struct rbe_arena *arena = rbe_req_arena(r);
+    bool counts = rbe_req_method(r) == RBE_GET;
+    int64_t now = rbe_clock_now();
     struct rbe_grant grant;
     struct rbe_package package;
+    struct rbe_err lost;
 
-    RBE_TRY(rbe_grant_verify(app, RBE_GRANT_DOWNLOAD, rbe_req_segment(r, 0), rbe_clock_now(), &grant, e));
+    RBE_TRY(rbe_grant_verify(app, RBE_GRANT_DOWNLOAD, rbe_req_segment(r, 0), now, &grant, e));
     RBE_TRY(find_package(app, &grant, arena, &package, e));
-    RBE_TRY(check_cdk(app, grant.cdk, arena, e));
+    RBE_TRY(rbe_access_download(app, &grant, counts, now, arena, &lost, e));
+    if (lost.code != RBE_OK)
+        rbe_log_err(RBE_LOG_WARN, &lost, "a download was not counted");
     return send_package(app, &package, arena, p, e);
 }
 

@@ -13,15 +13,23 @@ CREATE TABLE token_use (
     used_at         INTEGER NOT NULL
 ) STRICT;
 
--- Counted downloads: a row for each key that a cdk used on a day, so that a key used again counts once.
+-- Counted downloads: a row for each key that a cdk used, so that a key used again counts once.
 CREATE TABLE cdk_use (
-    cdk             INTEGER NOT NULL,                       -- row id in rbe.db
-    day             INTEGER NOT NULL,                       -- days since 1970 in the configured time zone
+    cdk             INTEGER NOT NULL,                       -- row id in rbe.db; negative for one that another service
+                                                            -- vouched for
     key             BLOB NOT NULL,                          -- what tells the download key from others
+    day             INTEGER NOT NULL,                       -- days since 1970 in the configured time zone
     used_at         INTEGER NOT NULL,
-    PRIMARY KEY (cdk, day, key)
+    PRIMARY KEY (cdk, key)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX cdk_use_today ON cdk_use (cdk, day);
 CREATE INDEX cdk_use_day ON cdk_use (day);
+
+-- Downloads of a cdk altogether, as the rows above go when they are old.
+CREATE TABLE cdk_total (
+    cdk             INTEGER PRIMARY KEY,                    -- row id in rbe.db
+    downloads       INTEGER NOT NULL
+) STRICT;
 
 -- Whether the places that downloads are sent to answer.
 CREATE TABLE mirror (

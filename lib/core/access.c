@@ -4,9 +4,11 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
+#include "lib/core/cdks.h"
 #include "lib/core/deed.h"
+#include "lib/core/quota.h"
 
-enum { TOKEN_BYTES = 32, CDK_LENGTH = 26 };
+enum { TOKEN_BYTES = 32 };
 #define TOKEN_PREFIX "rbe_"
 _Static_assert(sizeof(TOKEN_PREFIX) + RBE_BASE64URL_LEN(TOKEN_BYTES) == RBE_TOKEN_TEXT, "a token fills its buffer");
 
@@ -74,31 +76,20 @@ enum rbe_code rbe_access_grant_token(struct rbe_app *app, struct rbe_token *t, c
 
 /* ---- cdks ---- */
 
-/* Crockford's base32: letters of either case, O read as 0, I and L as 1, no U. */
-static bool cdk_normal(const char *cdk, char ret_text[static CDK_LENGTH + 1])
+const char *rbe_access_cdk_text(enum rbe_code verdict)
 {
-    static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    static const char *const texts[RBE_CODE_MAX] = {
+        [RBE_CDK_EXPIRED] = "the cdk has expired",
+        [RBE_CDK_INVALID] = "the cdk is not valid",
+        [RBE_CDK_QUOTA] = "the cdk's downloads of today are used up",
+        [RBE_CDK_FOREIGN] = "the cdk is not for this resource",
+        [RBE_CDK_BLOCKED] = "the cdk is blocked",
+    };
 
-    if (strnlen(cdk, CDK_LENGTH + 1) != CDK_LENGTH)
-        return false;
-    for (size_t i = 0; i < CDK_LENGTH; i++) {
-        char c = cdk[i];
-
-        if (c >= 'a' && c <= 'z')
-            c = (char)(c - 'a' + 'A');
-        if (c == 'O')
-            c = '0';
-        else if (c == 'I' || c == 'L')
-            c = '1';
-        if (!strchr(alphabet, c))
-            return false;
-        ret_text[i] = c;
-    }
-    ret_text[CDK_LENGTH] = '\0';
-    return true;
+    return texts[verdict] ? texts[verdict] : "the cdk was refused";
 }
 
-static enum rbe_code cdk_verdict(const struct rbe_cdk *c, int64_t resource, int64_t now)
+static enum rbe_code judge_row(const struct rbe_cdk *c, int64_t resource, int64_t now)
 {
     if (c->blocked_at)
         return RBE_CDK_BLOCKED;
@@ -109,21 +100,48 @@ static enum rbe_code cdk_verdict(const struct rbe_cdk *c, int64_t resource, int6
     return RBE_OK;
 }
 
-enum rbe_code rbe_access_cdk(struct rbe_app *app, const char *cdk, int64_t resource, int64_t now,
-                             struct rbe_arena *arena, struct rbe_cdk *ret, enum rbe_code *ret_verdict,
-                             struct rbe_err *e)
+enum rbe_code rbe_access_cdk(struct rbe_app *app, const struct rbe_access_ask *ask, struct rbe_arena *arena,
+                             struct rbe_access_verdict *ret, struct rbe_err *e)
 {
     unsigned char sum[RBE_SHA256_SIZE];
-    char text[CDK_LENGTH + 1];
-    bool found = false;
+    char text[RBE_CDK_LENGTH + 1];
+    bool found = false, used_up;
+    struct rbe_cdk c;
 
-    *ret = (struct rbe_cdk){0};
-    *ret_verdict = RBE_CDK_INVALID;
-    if (!cdk_normal(cdk, text))
+    *ret = (struct rbe_access_verdict){.code = RBE_CDK_INVALID};
+    if (!rbe_cdks_normal(ask->cdk, text))
         return RBE_OK;
-    rbe_sha256_of(text, CDK_LENGTH, sum);
-    RBE_TRY(rbe_cdk_find(app->store, sum, arena, ret, &found, e));
-    if (found && rbe_hash_equal(ret->sha256, sum, sizeof(sum)))
-        *ret_verdict = cdk_verdict(ret, resource, now);
+    rbe_sha256_of(text, RBE_CDK_LENGTH, sum);
+    RBE_TRY(rbe_cdk_find(app->store, sum, arena, &c, &found, e));
+    if (!found || !rbe_hash_equal(c.sha256, sum, sizeof(sum)))
+        return RBE_OK;
+    ret->code = judge_row(&c, ask->resource, ask->now);
+    if (ret->code != RBE_OK)
+        return RBE_OK;
+    RBE_TRY(rbe_quota_used_up(app, c.id, &c, ask->now, &used_up, e));
+    *ret = (struct rbe_access_verdict){used_up ? RBE_CDK_QUOTA : RBE_OK, c.id, c.expires_at};
     return RBE_OK;
+}
+
+static enum rbe_code refuse(enum rbe_code verdict, struct rbe_err *e)
+{
+    return rbe_fail(e, verdict, "%s", rbe_access_cdk_text(verdict));
+}
+
+enum rbe_code rbe_access_download(struct rbe_app *app, const struct rbe_grant *key, bool counts, int64_t now,
+                                  struct rbe_arena *arena, struct rbe_err *ret_lost, struct rbe_err *e)
+{
+    struct rbe_cdk c;
+
+    *ret_lost = (struct rbe_err){0};
+    if (key->cdk == 0)
+        return RBE_OK;
+    enum rbe_code code = rbe_cdk_get(app->store, key->cdk, arena, &c, e);
+    if (code == RBE_NOTFOUND)
+        return refuse(RBE_CDK_INVALID, e);
+    if (code != RBE_OK)
+        return code;
+    if (c.blocked_at)
+        return refuse(RBE_CDK_BLOCKED, e);
+    return counts ? rbe_quota_take(app, key, &c, now, ret_lost, e) : RBE_OK;
 }

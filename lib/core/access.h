@@ -4,6 +4,7 @@
 #define RBE_CORE_ACCESS_H
 
 #include "lib/core/app.h"
+#include "lib/core/grant.h"
 #include "lib/store/cdk.h"
 #include "lib/store/token.h"
 
@@ -21,10 +22,27 @@ enum { RBE_TOKEN_TEXT = 48 };
 enum rbe_code rbe_access_grant_token(struct rbe_app *app, struct rbe_token *t, char ret_text[static RBE_TOKEN_TEXT],
                                      struct rbe_err *e) RBE_MUST_USE;
 
-/* The code that says what is wrong with a cdk for this resource (RBE_OK, RBE_CDK_*) in *ret_verdict; ret holds its row
- * when known. Fails only when the database does. */
-enum rbe_code rbe_access_cdk(struct rbe_app *app, const char *cdk, int64_t resource, int64_t now,
-                             struct rbe_arena *arena, struct rbe_cdk *ret, enum rbe_code *ret_verdict,
-                             struct rbe_err *e) RBE_MUST_USE;
+/* A cdk that is shown at latest. */
+struct rbe_access_ask {
+    const char *cdk;
+    int64_t resource;            /* row id of what it is shown for */
+    int64_t now;
+};
+struct rbe_access_verdict {
+    enum rbe_code code;          /* RBE_OK or what is wrong: RBE_CDK_* */
+    int64_t cdk;                 /* as a download key names it (grant.h); 0 unless good */
+    int64_t expires_at;          /* 0: never */
+};
+/* Fails only when the database does. */
+enum rbe_code rbe_access_cdk(struct rbe_app *app, const struct rbe_access_ask *ask, struct rbe_arena *arena,
+                             struct rbe_access_verdict *ret, struct rbe_err *e) RBE_MUST_USE;
+/* What a client is told of a bad cdk. */
+const char *rbe_access_cdk_text(enum rbe_code verdict);
+
+/* Looks again at the cdk in a key that is used, which may have changed since the key was made: RBE_CDK_INVALID, _BLOCKED.
+ * Where the download counts, counts it (rbe_quota_take has the rest of the contract); to be called before anything is
+ * sent. */
+enum rbe_code rbe_access_download(struct rbe_app *app, const struct rbe_grant *key, bool counts, int64_t now,
+                                  struct rbe_arena *arena, struct rbe_err *ret_lost, struct rbe_err *e) RBE_MUST_USE;
 
 #endif

@@ -12,6 +12,7 @@
 #include "lib/wrap/sys.h"
 
 enum { DIR_MODE = 0750, PAGE = 256 };
+#define ZONES "/usr/share/zoneinfo"
 #define INSPECTOR "libexec/rbe/rbe-inspect"
 
 static struct rbe_store_options store_options(const struct rbe_settings *settings, const char *dir, bool read_only)
@@ -65,6 +66,19 @@ enum rbe_code rbe_app_reopen(struct rbe_app *app, struct rbe_err *e)
     return rbe_store_open(&options, &app->store, e);
 }
 
+static enum rbe_code open_zone(struct rbe_app *app, struct rbe_err *e)
+{
+    const char *name = app->settings->extra.quota_time_zone;
+    rbe_autofree char *path = rbe_strfmt(ZONES "/%s", name);
+    rbe_auto(str) struct rbe_str file = {0};
+
+    if (strcmp(name, "UTC") == 0)
+        return RBE_OK;
+    RBE_TRY(rbe_file_get(path, RBE_ZONE_BYTES_MAX, &file, e));
+    app->zone = rbe_zone_parse(file.s, file.len);
+    return app->zone ? RBE_OK : rbe_fail(e, RBE_REFUSED, "%s is no time zone's file", path);
+}
+
 static enum rbe_code open_parts(struct rbe_app *app, struct rbe_err *e)
 {
     const struct rbe_settings *settings = app->settings;
@@ -77,6 +91,8 @@ static enum rbe_code open_parts(struct rbe_app *app, struct rbe_err *e)
         app->signer[app->signers] = rbe_hmac_new(secret, strlen(secret));
     }
     rbe_random(&app->nonce, sizeof(app->nonce));
+    if (open_zone(app, e) != RBE_OK)
+        return rbe_err_prefix(e, "extra.quota_time_zone");
     RBE_TRY(rbe_become_owner(settings->instance.data_dir, e));
     RBE_TRY(rbe_app_reopen(app, e));
     RBE_TRY(rbe_share_open(run, &app->share, e));
@@ -112,6 +128,7 @@ void rbe_app_close(struct rbe_app *app)
         rbe_hmac_free(app->signer[i]);
     rbe_store_close(app->store);
     rbe_share_close(app->share);
+    rbe_zone_free(app->zone);
     free(app->inspector);
     free(app->shell);
     free(app);

@@ -12,6 +12,7 @@
 #define RBE_CORE_APP_H
 
 #include "lib/base/share.h"
+#include "lib/base/zone.h"
 #include "lib/core/settings.h"
 #include "lib/store/store.h"
 #include "lib/wrap/hash.h"
@@ -32,6 +33,7 @@ struct rbe_app {
     struct rbe_share *share;
     struct rbe_hmac *signer[RBE_SECRETS_MAX];    /* one for each sign_secret */
     size_t signers;
+    struct rbe_zone *zone;                       /* extra.quota_time_zone; NULL is UTC */
     uint64_t nonce;                              /* of the next download key (grant.h) */
     char *shell;                                 /* "shell USER" */
     char *inspector;                             /* path of rbe-inspect; NULL with RBE_APP_READ */

@@ -244,17 +244,17 @@ static enum rbe_code decide(const struct search *s, const struct standing *on, s
 /* *ret_told: the asker may know more than the version's data. */
 static enum rbe_code judge(const struct search *s, struct rbe_latest *ret, bool *ret_told)
 {
-    struct rbe_cdk cdk;
+    const struct rbe_access_ask ask = {.cdk = s->q->cdk, .resource = s->resource.id, .now = s->q->now};
+    struct rbe_access_verdict verdict;
 
     *ret_told = s->resource.access == RBE_ACCESS_PUBLIC && !s->q->cdk_always;
     if (*ret_told || !s->q->cdk[0])
         return RBE_OK;
-    RBE_TRY(rbe_access_cdk(s->app, s->q->cdk, s->resource.id, s->q->now, s->arena, &cdk, &ret->verdict, s->e));
-    if (ret->verdict != RBE_OK)
-        return RBE_OK;
-    *ret_told = true;
-    ret->cdk_expires = cdk.expires_at;
-    ret->grant.cdk = cdk.id;
+    RBE_TRY(rbe_access_cdk(s->app, &ask, s->arena, &verdict, s->e));
+    ret->verdict = verdict.code;
+    *ret_told = verdict.code == RBE_OK;
+    ret->cdk_expires = verdict.expires_at;
+    ret->grant.cdk = verdict.cdk;
     return RBE_OK;
 }
 

@@ -117,6 +117,13 @@ static const char *check_prefix(const char *text)
     return NULL;
 }
 
+static const char *check_zone(const char *text)
+{
+    static const char chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/";
+
+    return text[strspn(text, chars)] || *text == '/' ? "must be a name such as UTC or Europe/Berlin" : NULL;
+}
+
 static const char *check_variable(const char *text)
 {
     size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
@@ -179,6 +186,11 @@ static const struct rbe_conf_key table[] = {
      .help = "The most incremental packages that are built to lead to one package. 0 builds none."},
     {FIELD(extra, download_effective_time), .type = RBE_CONF_DURATION, .preset = "10m", .min = 1, .max = 30 * DAY,
      .reloadable = true, .help = "How long a download key lives."},
+    {FIELD(extra, download_limit_count), .type = RBE_CONF_INT, .preset = "0", .max = 1000000000, .reloadable = true,
+     .help = "How many downloads a cdk has a day, unless it was made with a limit of its own. 0 is no limit."},
+    {FIELD(extra, quota_time_zone), .type = RBE_CONF_TEXT, .preset = "UTC", .min = 1, .max = 64, .check = check_zone,
+     .help = "Where the midnight is at which a cdk's day begins: a name of the time zone database, such as "
+             "Europe/Berlin."},
     {FIELD(extra, cdn_prefix), .type = RBE_CONF_TEXT, .max = 1000, .min = 1, .check = rbe_settings_check_place,
      .reloadable = true,
      .help = "What URLs of the CDN begin with. When it is empty there is none."},

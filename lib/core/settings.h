@@ -46,6 +46,8 @@ struct rbe_settings {
     } batch;
     struct {
         int64_t download_effective_time;     /* seconds a download key lives */
+        int64_t download_limit_count;        /* downloads a cdk a day; 0: no limit */
+        const char *quota_time_zone;         /* a name of the time zone database, or "UTC" */
         const char *cdn_prefix;              /* no trailing slash; "" for no CDN */
         struct rbe_place_auth cdn_auth;
         int64_t distribute_cdn_ratio;        /* per cent of downloads that go to the CDN */

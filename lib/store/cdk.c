@@ -14,6 +14,7 @@ static void read_cdk(struct rbe_db_stmt *st, struct rbe_arena *arena, void *ret)
         .created_at = rbe_db_get_int(st, 5),
         .expires_at = rbe_db_get_int(st, 6),
         .blocked_at = rbe_db_get_int(st, 7),
+        .rid = rbe_db_get_text(st, 8, arena),
     };
     rbe_db_get_bytes(st, 1, c->sha256, sizeof(c->sha256));
 }
@@ -44,4 +45,23 @@ enum rbe_code rbe_cdk_get(struct rbe_store *s, int64_t id, struct rbe_arena *are
 
     RBE_TRY(rbe_sql_find(s, RBE_SQL_CDK_GET, RBE_DB_VALUES(rbe_db_int(id)), read_cdk, arena, ret, &found, e));
     return found ? RBE_OK : rbe_fail(e, RBE_NOTFOUND, "cdk not found");
+}
+
+enum rbe_code rbe_cdk_list(struct rbe_store *s, int64_t after, int64_t limit, struct rbe_arena *arena,
+                           struct rbe_cdk **ret, size_t *ret_n, struct rbe_err *e)
+{
+    void *rows;
+
+    RBE_TRY(rbe_sql_list(s, RBE_SQL_CDK_LIST, RBE_DB_VALUES(rbe_db_int(after), rbe_db_int(limit)), read_cdk,
+                         sizeof(**ret), arena, &rows, ret_n, e));
+    *ret = rows;
+    return RBE_OK;
+}
+
+enum rbe_code rbe_cdk_block(struct rbe_store *s, int64_t id, int64_t blocked_at, struct rbe_err *e)
+{
+    int64_t changes;
+
+    RBE_TRY(rbe_sql_run(s, RBE_SQL_CDK_BLOCK, RBE_DB_VALUES(rbe_db_int(id), rbe_db_int(blocked_at)), &changes, e));
+    return changes ? RBE_OK : rbe_fail(e, RBE_NOTFOUND, "cdk not found");
 }

@@ -11,7 +11,9 @@
     "p.id, p.version, p.system, p.arch, p.format, p.target, p.source, p.file_type, p.path, p.size, p.sha256, "     \
     "p.tree, p.files, p.created_at, p.purged_at"
 #define TOKEN "id, name, sha256, scope, rid, created_at, expires_at, revoked_at"
-#define CDK "id, sha256, prefix, resource, daily_limit, created_at, expires_at, blocked_at"
+#define CDK                                                                                                        \
+    "c.id, c.sha256, c.prefix, c.resource, c.daily_limit, c.created_at, c.expires_at, c.blocked_at, r.rid FROM cdk c " \
+    "LEFT JOIN resource r ON r.id = c.resource"
 #define AUDIT "id, at, actor, origin, action, rid, subject, detail"
 #define JOB                                                                                                        \
     "id, kind, subject, target, source, format, weight, state, tries, created_at, run_at, leased_at, finished_at, " \
@@ -132,8 +134,27 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
         RELEASES("cdk put", "INSERT INTO cdk (sha256, prefix, resource, daily_limit, created_at, expires_at, "
                             "blocked_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) "
                             "ON CONFLICT (sha256) DO NOTHING"),
-    [RBE_SQL_CDK_FIND] = RELEASES("cdk find", "SELECT " CDK " FROM cdk WHERE sha256 = ?1"),
-    [RBE_SQL_CDK_GET] = RELEASES("cdk get", "SELECT " CDK " FROM cdk WHERE id = ?1"),
+    [RBE_SQL_CDK_FIND] = RELEASES("cdk find", "SELECT " CDK " WHERE c.sha256 = ?1"),
+    [RBE_SQL_CDK_GET] = RELEASES("cdk get", "SELECT " CDK " WHERE c.id = ?1"),
+    [RBE_SQL_CDK_LIST] = RELEASES("cdk list", "SELECT " CDK " WHERE c.id > ?1 ORDER BY c.id LIMIT ?2"),
+    [RBE_SQL_CDK_BLOCK] = RELEASES("cdk block", "UPDATE cdk SET blocked_at = ?2 WHERE id = ?1"),
+
+    [RBE_SQL_CDK_USE_PUT] = USAGE("cdk use put", "INSERT INTO cdk_use (cdk, key, day, used_at) VALUES (?1, ?2, ?3, ?4)"),
+    [RBE_SQL_CDK_USE_FIND] = USAGE("cdk use find", "SELECT 1 FROM cdk_use WHERE cdk = ?1 AND key = ?2"),
+    [RBE_SQL_CDK_USE_COUNT] =
+        USAGE("cdk use count", "SELECT count(*) FROM (SELECT 1 FROM cdk_use WHERE cdk = ?1 AND day = ?2 LIMIT ?3)"),
+    [RBE_SQL_CDK_USE_LAST] = USAGE("cdk use last", "SELECT max(day) FROM cdk_use"),
+    [RBE_SQL_CDK_USE_PURGE] =
+        USAGE("cdk use purge", "DELETE FROM cdk_use WHERE (cdk, key) IN "
+                               "(SELECT cdk, key FROM cdk_use WHERE day < ?1 ORDER BY day LIMIT ?2)"),
+    [RBE_SQL_CDK_TOTAL_ADD] =
+        USAGE("cdk total add", "INSERT INTO cdk_total (cdk, downloads) VALUES (?1, 1) "
+                               "ON CONFLICT (cdk) DO UPDATE SET downloads = downloads + 1"),
+    [RBE_SQL_CDK_TOTAL] = USAGE("cdk total", "SELECT downloads FROM cdk_total WHERE cdk = ?1"),
+    [RBE_SQL_TOKEN_USE_PUT] =
+        USAGE("token use put", "INSERT INTO token_use (token, used_at) VALUES (?1, ?2) "
+                               "ON CONFLICT (token) DO UPDATE SET used_at = excluded.used_at"),
+    [RBE_SQL_TOKEN_USE_FIND] = USAGE("token use find", "SELECT used_at FROM token_use WHERE token = ?1"),
 
     [RBE_SQL_AUDIT_PUT] =
         RELEASES("audit put", "INSERT INTO audit (at, actor, origin, action, rid, subject, detail) "

@@ -121,12 +121,12 @@ static void put_cdk(struct site *s, const char *text, struct rbe_cdk c)
     must(s, rbe_store_commit(s->app->store, RBE_BASE_RELEASES, &s->e));
 }
 
-static enum rbe_code verdict(struct site *s, const char *cdk, int64_t resource, struct rbe_cdk *ret)
+static enum rbe_code verdict(struct site *s, const char *cdk, int64_t resource, struct rbe_access_verdict *ret)
 {
-    enum rbe_code code = RBE_FAULT;
+    const struct rbe_access_ask ask = {.cdk = cdk, .resource = resource, .now = NOW};
 
-    must(s, rbe_access_cdk(s->app, cdk, resource, NOW, &s->arena, ret, &code, &s->e));
-    return code;
+    must(s, rbe_access_cdk(s->app, &ask, &s->arena, ret, &s->e));
+    return ret->code;
 }
 
 static void test_cdk_spelling(void **state)
@@ -137,16 +137,16 @@ static void test_cdk_spelling(void **state)
                                       "0123456789-BCDEFGHJKMNPQRS", "0123456789ABCDEFGHJKMNPQR ",
                                       "0123456789ABCDEFGHJKMNPQRT", "\303\24423456789ABCDEFGHJKMNPQRS"};
     struct site *s = *state;
-    struct rbe_cdk got;
+    struct rbe_access_verdict got;
 
     put_cdk(s, CDK, (struct rbe_cdk){.daily_limit = 5});
     for (size_t i = 0; i < RBE_COUNT(good); i++) {
         assert_int_equal(verdict(s, good[i], 1, &got), RBE_OK);
-        assert_int_equal(got.daily_limit, 5);
+        assert_true(got.cdk > 0);
     }
     for (size_t i = 0; i < RBE_COUNT(bad); i++) {
         assert_int_equal(verdict(s, bad[i], 1, &got), RBE_CDK_INVALID);
-        assert_int_equal(got.id, 0);
+        assert_int_equal(got.cdk, 0);
     }
 }
 
@@ -154,7 +154,7 @@ static void test_cdk_verdicts(void **state)
 {
     struct site *s = *state;
     struct rbe_resource mine, other;
-    struct rbe_cdk got;
+    struct rbe_access_verdict got;
 
     make_resource(s, "mine", &mine);
     make_resource(s, "other", &other);
@@ -178,9 +178,40 @@ static void test_cdk_verdicts(void **state)
         text[25] = rows[i].last;
         put_cdk(s, text, rows[i].cdk);
         assert_int_equal(verdict(s, text, mine.id, &got), rows[i].want);
-        assert_true(got.id > 0);
-        assert_int_equal(got.expires_at, rows[i].cdk.expires_at);
+        assert_true((got.cdk > 0) == (rows[i].want == RBE_OK));
+        assert_int_equal(got.expires_at, rows[i].want == RBE_OK ? rows[i].cdk.expires_at : 0);
+        assert_string_not_equal(rbe_access_cdk_text(rows[i].want), "");
     }
+}
+
+/* From the key on: a block counts, an expiry does not; what is used up is told at latest, and a key used again is not
+ * refused. */
+static void test_download(void **state)
+{
+    struct site *s = *state;
+    struct rbe_grant first = {.id = "first"}, second = {.id = "second"}, none = {0}, gone = {.cdk = 99};
+    struct rbe_access_verdict got;
+    struct rbe_err lost;
+
+    put_cdk(s, CDK, (struct rbe_cdk){.daily_limit = 1, .expires_at = NOW + 10});
+    assert_int_equal(verdict(s, CDK, 1, &got), RBE_OK);
+    first.cdk = second.cdk = got.cdk;
+    must(s, rbe_access_download(s->app, &none, true, NOW, &s->arena, &lost, &s->e));
+    expect(s, RBE_CDK_INVALID, rbe_access_download(s->app, &gone, true, NOW, &s->arena, &lost, &s->e));
+
+    must(s, rbe_access_download(s->app, &first, false, NOW, &s->arena, &lost, &s->e));
+    assert_int_equal(verdict(s, CDK, 1, &got), RBE_OK);
+    must(s, rbe_access_download(s->app, &first, true, NOW + 20, &s->arena, &lost, &s->e));
+    assert_int_equal(verdict(s, CDK, 1, &got), RBE_CDK_QUOTA);
+    must(s, rbe_access_download(s->app, &first, true, NOW + 20, &s->arena, &lost, &s->e));
+    expect(s, RBE_CDK_QUOTA, rbe_access_download(s->app, &second, true, NOW + 20, &s->arena, &lost, &s->e));
+    must(s, rbe_access_download(s->app, &second, false, NOW + 20, &s->arena, &lost, &s->e));
+
+    must(s, rbe_store_begin(s->app->store, RBE_BASE_RELEASES, &s->e));
+    must(s, rbe_cdk_block(s->app->store, first.cdk, NOW, &s->e));
+    must(s, rbe_store_commit(s->app->store, RBE_BASE_RELEASES, &s->e));
+    expect(s, RBE_CDK_BLOCKED, rbe_access_download(s->app, &first, true, NOW, &s->arena, &lost, &s->e));
+    expect(s, RBE_CDK_BLOCKED, rbe_access_download(s->app, &first, false, NOW, &s->arena, &lost, &s->e));
 }
 
 int main(void)
@@ -191,6 +222,7 @@ int main(void)
         cmocka_unit_test(test_allow),
         cmocka_unit_test_setup_teardown(test_cdk_spelling, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_cdk_verdicts, site_setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_download, site_setup, site_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

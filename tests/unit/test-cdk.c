@@ -40,6 +40,7 @@ static void test_put_find(void **state)
     assert_int_equal(got.blocked_at, 0);
     must(h, rbe_cdk_get(h->store, bound.id, &h->arena, &got, &h->err));
     assert_int_equal(got.resource, r.id);
+    assert_string_equal(got.rid, "app");
     assert_int_equal(got.blocked_at, 9);
     expect(h, RBE_NOTFOUND, rbe_cdk_get(h->store, 99, &h->arena, &got, &h->err));
     bound.sha256[0] = 10;
@@ -51,9 +52,44 @@ static void test_put_find(void **state)
     home_commit(h);
 }
 
+static void test_list_block(void **state)
+{
+    struct home *h = *state;
+    struct rbe_cdk *page, got;
+    size_t n;
+
+    home_begin(h);
+    for (int i = 1; i <= 5; i++) {
+        struct rbe_cdk c = {.prefix = "ABCD"};
+
+        memset(c.sha256, i, sizeof(c.sha256));
+        must(h, rbe_cdk_put(h->store, &c, &h->err));
+        assert_int_equal(c.id, i);
+    }
+    must(h, rbe_cdk_block(h->store, 4, 77, &h->err));
+    must(h, rbe_cdk_block(h->store, 5, 78, &h->err));
+    must(h, rbe_cdk_block(h->store, 5, 0, &h->err));
+    expect(h, RBE_NOTFOUND, rbe_cdk_block(h->store, 6, 0, &h->err));
+    home_commit(h);
+    must(h, rbe_cdk_list(h->store, 2, 2, &h->arena, &page, &n, &h->err));
+    assert_int_equal(n, 2);
+    assert_int_equal(page[0].id, 3);
+    assert_null(page[0].rid);
+    assert_int_equal(page[1].blocked_at, 77);
+    must(h, rbe_cdk_list(h->store, 4, 2, &h->arena, &page, &n, &h->err));
+    assert_int_equal(n, 1);
+    must(h, rbe_cdk_list(h->store, 5, 2, &h->arena, &page, &n, &h->err));
+    assert_int_equal(n, 0);
+    must(h, rbe_cdk_get(h->store, 5, &h->arena, &got, &h->err));
+    assert_int_equal(got.blocked_at, 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_put_find, home_setup, home_teardown)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_put_find, home_setup, home_teardown),
+        cmocka_unit_test_setup_teardown(test_list_block, home_setup, home_teardown),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,6 +42,9 @@ sub _steady {
     $text =~ s/\brbe_[A-Za-z0-9_-]{43}/TOKEN/g;
     $text =~ s/\bshell (?:alice as )?\K\Q$user\E\b */USER  /g;
     $text =~ s/^(AT) +(ACTOR) +/$1  $2  /mg;
+    $text =~ s/\b[0-9A-HJKMNP-TV-Z]{26}\b/CDK/g;
+    $text =~ s/("prefix":)"[0-9A-Z]{4}"/$1"CDK4"/g;
+    $text =~ s/\b[0-9A-HJKMNP-TV-Z]{4}\.\.\./CDK4.../g;
     $text =~ s/("status_key":)"[^"]+"/$1"KEY"/g;
     $text =~ s/\b[0-9a-f]{64}\b/SHA256/g;
     $text =~ s{\bp/[0-9a-f]{32}/}{p/KEY/}g;
