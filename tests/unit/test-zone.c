@@ -61,7 +61,7 @@ static void test_rules(void **state)
 {
     static const char *const footers[] = {
         "CET-1CEST,M3.5.0,M10.5.0/3", "EST5EDT,M3.2.0,M11.1.0", "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0", "JST-9",
-        "<-0330>3:30", "XXX3YYY2,J60/0,J300/24", "XXX-3YYY,59,300/1:30:30", "NZST-12NZDT,M9.5.0,M4.1.0/3",
+        "<-0330>3:30", "AAA3BBB2,J60/0,J300/24", "AAA-3BBB,59,300/1:30:30", "NZST-12NZDT,M9.5.0,M4.1.0/3",
         "<-02>2<-01>,M3.5.0/-1,M10.5.0/0", "EET-2EEST,M3.4.4/50,M10.4.4/50", "AAA0BBB-1:15,J1/0,J365/25",
     };
 
