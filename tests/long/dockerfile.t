@@ -1,0 +1,83 @@
+# etc/Dockerfile without a container engine: its steps are run in empty roots, and what it starts is asked.
+use strict;
+use warnings;
+use lib 'tests/lib';
+use Cwd qw(getcwd);
+use File::Temp qw(tempdir);
+use HTTP::Tiny;
+use JSON::PP qw(decode_json);
+use Rbe::Test qw(free_port run slurp);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+plan skip_all => 'needs root' if $>;
+plan skip_all => 'debootstrap is not installed' if (run('sh', '-c', 'command -v debootstrap'))[0];
+
+my $dir = tempdir(CLEANUP => 1);
+my $base = "$dir/base.tar";
+my $path = 'PATH=/usr/sbin:/usr/bin:/sbin:/bin';
+
+sub must {
+    my ($what, @argv) = @_;
+    my ($status, $out, $err) = run(@argv);
+    is $status, 0, $what or BAIL_OUT("$what: " . substr($out . $err, -2000));
+}
+
+my ($mirror) = map { /^\s*URIs:\s*(\S+)/ || /^deb\s+(?:\[.*?\]\s+)?(\S+)/ ? $1 : () } map { split /\n/, slurp($_) }
+    grep { -e } '/etc/apt/sources.list.d/debian.sources', '/etc/apt/sources.list';
+must('an empty root', 'debootstrap', '--variant=minbase', 'bookworm', "$dir/base", $mirror // 'http://deb.debian.org/debian');
+must('kept', 'tar', '-C', "$dir/base", '-cf', $base, '.');
+
+# Instructions, with continued lines joined.
+my @steps = map { /^(\w+)\s+(.*)$/s ? [$1, $2] : () }
+    split /\n/, slurp('etc/Dockerfile') =~ s/^#.*\n//mgr =~ s/\\\n\s*//gr;
+my (%stage, $root, $work, $user, @entry, @volumes);
+for (@steps) {
+    my ($verb, $rest) = @$_;
+    if ($verb eq 'FROM') {
+        my ($image, $name) = $rest =~ /^(\S+)(?: AS (\S+))?$/;
+        is $image, 'debian:bookworm-slim', 'the image is known here';
+        ($root, $work, $user) = ("$dir/" . ($name // 'last'), '/', 'root');
+        $stage{$name} = $root if $name;
+        mkdir $root or BAIL_OUT($!);
+        must('its root', 'tar', '-C', $root, '-xf', $base);
+    }
+    elsif ($verb eq 'WORKDIR') { $work = $rest; must("WORKDIR $rest", 'mkdir', '-p', "$root$rest") }
+    elsif ($verb eq 'COPY' && $rest eq '. .') {
+        # What git has, as .dockerignore leaves it.
+        must("COPY $rest", 'sh', '-c', 'git -c safe.directory="*" ls-files -z | tar -c --null -T - -f - | tar -x -C "$0"',
+            "$root$work");
+    }
+    elsif ($verb eq 'COPY') {
+        my ($from, $what, $to) = $rest =~ /^--from=(\S+) (\S+) (\S+)$/ or BAIL_OUT("COPY $rest");
+        my @files = glob "$stage{$from}$what";
+        must("COPY $rest", 'cp', @files, "$root$to");
+    }
+    elsif ($verb eq 'RUN') {
+        must("RUN $rest", 'chroot', $root, 'env', '-i', $path, 'DEBIAN_FRONTEND=noninteractive', 'sh', '-c', "cd $work && $rest");
+    }
+    elsif ($verb eq 'USER') { $user = $rest }
+    elsif ($verb eq 'VOLUME') { push @volumes, $rest }
+    elsif ($verb eq 'ENTRYPOINT') { @entry = @{decode_json($rest)} }
+    else { is $verb, 'EXPOSE', "an instruction of no effect here: $verb $rest" }
+}
+is "@volumes", '/data', 'what has to be kept is one volume';
+ok !-e "$root/etc/rbe/rbe.yaml", 'no secret in the image';
+
+my $port = free_port();
+my $pid = fork // BAIL_OUT($!);
+if (!$pid) {
+    open STDIN, '<', '/dev/null';
+    open STDOUT, '>', "$dir/out";
+    open STDERR, '>&', \*STDOUT;
+    exec 'chroot', "--userspec=$user:$user", $root, 'env', '-i', $path, @entry, '--port', $port or POSIX::_exit(127);
+}
+my $until = time + 30;
+sleep 0.1 until slurp("$dir/out") =~ /^rbe-serve: ready/m || time > $until;
+is eval { decode_json(HTTP::Tiny->new->get("http://127.0.0.1:$port/health")->{content})->{status} }, 'ok', 'it answers'
+    or diag slurp("$dir/out");
+ok -s "$root/data/rbe.yaml", 'and has made its own configuration';
+kill TERM => $pid;
+waitpid $pid, 0;
+is $?, 0, 'it ends when it is told to';
+done_testing;
