@@ -69,8 +69,9 @@ static const char *find_path(struct rbe_req *r)
 {
     const char *script = env(r, "SCRIPT_NAME"), *info = env(r, "PATH_INFO"), *path;
 
+    /* A rewrite to the program's file may leave nothing behind it but the URI that was asked for. */
     if (ends_with(script, ".fcgi") || ends_with(script, ".cgi"))
-        path = info;
+        path = info[0] ? info : path_of_uri(r, env(r, "REQUEST_URI"));
     else if (script[0] && info[0])
         path = rbe_arena_strfmt(&r->arena, "%s%s", script, info);
     else if (script[0] || info[0])

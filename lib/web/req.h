@@ -1,7 +1,7 @@
 /* One request as a handler sees it: method, path, parameters, headers, body - whatever carried it (FastCGI or CGI).
  *
  * Everything lives in the request's arena until the response is sent. The path is SCRIPT_NAME + PATH_INFO, or
- * PATH_INFO alone when SCRIPT_NAME names a program file (plain CGI), or REQUEST_URI's path when both are missing; a
+ * PATH_INFO alone when SCRIPT_NAME names a program file (plain CGI), or REQUEST_URI's path where these say nothing; a
  * path prefix of the public URL is taken off. Parameters are percent-decoded, and the first of several with one
  * name counts.
  */

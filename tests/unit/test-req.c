@@ -31,7 +31,9 @@ static void paths(void **state)
     expect_path("/resources", "/a/latest", "/ignored", NULL, "/resources/a/latest");
     expect_path("/cgi-bin/latest.fcgi", "/resources/a/latest", "", "", "/resources/a/latest");
     expect_path("/latest.cgi", "/x", "", "", "/x");
-    expect_path("/latest.fcgi", "", "/x", "", "");
+    expect_path("/latest.fcgi", "", "/x", "", "/x");
+    expect_path("/cgi-bin/latest.fcgi", "", "/up/resources/a/latest?b=c", "https://host/up", "/resources/a/latest");
+    expect_path("/latest.fcgi", "", "", "", "");
     expect_path("", "/x/y", "/ignored", "", "/x/y");
     expect_path("", "", "/a%20b/c?d=e", "", "/a b/c");
     expect_path("", "", "https://host/a/b?c", "", "/a/b");
