@@ -79,10 +79,18 @@ static enum rbe_code stream(struct rbe_resp *p, uint64_t at, uint64_t n, struct 
     return RBE_OK;
 }
 
+/* Web servers undo percent-encoding in the path they are handed. */
 static enum rbe_code hand_over(struct rbe_resp *p)
 {
+    rbe_auto(str) struct rbe_str path = {0};
+
+    for (const char *c = p->file.send_path; *c; c++)
+        if (*c <= ' ' || *c > '~' || *c == '%')
+            rbe_str_putf(&path, "%%%02X", (unsigned)(unsigned char)*c);
+        else
+            rbe_str_putc(&path, *c);
     put_disposition(p, p->file.file_name);
-    rbe_resp_header(p, p->file.how == RBE_SEND_X_ACCEL ? "X-Accel-Redirect" : "X-Sendfile", p->file.send_path);
+    rbe_resp_header(p, p->file.how == RBE_SEND_X_ACCEL ? "X-Accel-Redirect" : "X-Sendfile", rbe_str_text(&path));
     rbe_resp_head(p, p->file.content_type, -1);
     (void)rbe_fcgi_write(p->req->io, p->head.s, p->head.len);
     return RBE_OK;

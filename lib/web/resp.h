@@ -33,7 +33,7 @@ struct rbe_resp_file {
     const char *content_type;
     const char *file_name;       /* of Content-Disposition: attachment */
     enum rbe_sending how;
-    const char *send_path;       /* absolute path, or the internal URL of X-Accel-Redirect */
+    const char *send_path;       /* absolute path, or the internal URL of X-Accel-Redirect, not encoded */
 };
 void rbe_resp_file(struct rbe_resp *p, const struct rbe_resp_file *f);
 

@@ -224,7 +224,7 @@ static const char *send_file(struct exchange *x, enum rbe_sending how, const cha
                                 .content_type = "application/zip",
                                 .file_name = "a \"b\"\xc3\xa4-1.0_x.zip",
                                 .how = how,
-                                .send_path = "/srv/packages/p/x.zip",
+                                .send_path = "/srv/100% \xc3\xa4/p/x.zip",
                             });
     return send_it(x);
 }
@@ -364,7 +364,7 @@ static void the_web_server_sends_it(void **state)
     (void)state;
     const char *sent = send_file(&x, RBE_SEND_X_SENDFILE, ENV("REQUEST_METHOD=GET", "HTTP_RANGE=bytes=0-3"));
     assert_int_equal(strncmp(sent, "Status: 200 OK\r\n", 16), 0);
-    expect_header(sent, "X-Sendfile: /srv/packages/p/x.zip");
+    expect_header(sent, "X-Sendfile: /srv/100%25%20%C3%A4/p/x.zip");
     expect_header(sent, "Content-Disposition: attachment; filename=\"a__b___-1.0_x.zip\"");
     expect_header(sent, "ETag: \"tag\"");
     expect_no_header(sent, "Content-Length");
@@ -372,7 +372,7 @@ static void the_web_server_sends_it(void **state)
     exchange_end(&x);
 
     sent = send_file(&y, RBE_SEND_X_ACCEL, ENV("REQUEST_METHOD=GET"));
-    expect_header(sent, "X-Accel-Redirect: /srv/packages/p/x.zip");
+    expect_header(sent, "X-Accel-Redirect: /srv/100%25%20%C3%A4/p/x.zip");
     expect_no_header(sent, "X-Sendfile");
     exchange_end(&y);
 }

@@ -113,14 +113,14 @@ sub each_host(&;%) {
     }
 }
 
-# host: lighttpd or cgi; config: {"section.key" => YAML text} overriding what rbe-serve made; prepare: called with the new
-# object once its data directory is there and still empty.
+# host: lighttpd or cgi; config: {"section.key" => YAML text} overriding what rbe-serve made; data: the name of the
+# data directory; prepare: called with the new object once that is there and still empty.
 sub start {
     my ($class, %opt) = @_;
     my $self = bless {
         host => $opt{host} || 'lighttpd', build => build_dir(), dir => tempdir('rbe-XXXXXX', TMPDIR => 1, CLEANUP => 1),
     }, $class;
-    $self->{data} = "$self->{dir}/data";
+    $self->{data} = "$self->{dir}/" . ($opt{data} // 'data');
     mkdir $self->{data} or croak $!;
     $opt{prepare}->($self) if $opt{prepare};
     $self->{config} = "$self->{data}/rbe.yaml";
