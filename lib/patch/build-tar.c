@@ -117,9 +117,11 @@ static enum rbe_code take_entry(struct tarring *w, struct rbe_arc *in, const str
 
     if (!want || want->done)
         return RBE_OK;
-    if (entry->kind == RBE_ARC_HARDLINK)
+    if (entry->kind == RBE_ARC_HARDLINK && want->entry->kind != RBE_KIND_LINK)
         return put_late(w, want, entry->mtime, e);
-    if (entry->kind != (want->entry->kind == RBE_KIND_LINK ? RBE_ARC_LINK : RBE_ARC_FILE) ||
+    /* one to a symbolic link is another such link */
+    enum rbe_arc_kind kind = want->entry->kind == RBE_KIND_LINK ? RBE_ARC_LINK : RBE_ARC_FILE;
+    if ((entry->kind != kind && entry->kind != RBE_ARC_HARDLINK) ||
         (entry->kind == RBE_ARC_FILE && entry->size != want->entry->size))
         return rbe_fail(e, RBE_FAULT, "target package: %s is another than its manifest says", want->entry->path);
     RBE_TRY(put_head(w, want->entry, entry->mtime, e));

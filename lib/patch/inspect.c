@@ -185,7 +185,8 @@ static enum rbe_code tar_file(struct state *s, struct rbe_arc *a, const struct r
     return RBE_OK;
 }
 
-/* A hard link becomes a file of its own, and what it unpacks to counts. */
+/* A hard link becomes a file of its own, and what it unpacks to counts; one to a symbolic link becomes such a link, which must
+ * be good in its new place too. */
 static enum rbe_code tar_hardlink(struct state *s, const struct rbe_arc_entry *from, struct rbe_rules_span path,
                                   struct rbe_err *e)
 {
@@ -194,10 +195,10 @@ static enum rbe_code tar_hardlink(struct state *s, const struct rbe_arc_entry *f
 
     if (from->size > 0)
         return refuse(e, path, "hardlink", "a hard link must not hold data");
-    if (!rbe_rules_find(s->tree, target, &id) || s->manifest->entries[id].kind != RBE_KIND_FILE)
-        return refuse(e, path, "hardlink", "a hard link must name a file that stands before it in the archive");
+    if (!rbe_rules_find(s->tree, target, &id) || s->manifest->entries[id].kind == RBE_KIND_DIR)
+        return refuse(e, path, "hardlink", "a hard link must name a file or link that stands before it in the archive");
     struct rbe_entry entry = s->manifest->entries[id];
-    RBE_TRY(put_entry(s, path, RBE_KIND_FILE, NULL, e));
+    RBE_TRY(put_entry(s, path, entry.kind, entry.target, e));
     RBE_TRY(spend(s, entry.size, e));
     add_entry(s, path, &entry);
     return RBE_OK;

@@ -387,14 +387,27 @@ bool rbe_rules_find(const struct rbe_rules_tree *t, struct rbe_rules_span path, 
     return t->nodes[at].is_entry;
 }
 
-/* A link being followed: where it has led to (a node, and how many names below it that the tree does not know), and what is
- * still to be gone, one span for each link met on the way. */
-struct trail {
+/* Where a link leads in the end: a node, and how many names below it that the tree does not know. It is found once for each
+ * link, so that links which lead through many others cost no more than those others do. */
+struct lead {
     size_t at, unknown;
-    struct rbe_rules_span rest[LINKS_MAX + 1];
-    size_t rests, met;
-    struct rbe_str *fold;
+    unsigned met;                    /* links on the way */
+    bool known;
 };
+
+/* Links being followed. */
+struct trail {
+    const struct rbe_rules_tree *t;
+    struct lead *leads;              /* of each node */
+    const struct node *first;        /* the one that the tree's turn came to */
+    struct rbe_str fold;
+};
+
+static void rbe_trail_release(struct trail *trail)
+{
+    free(trail->leads);
+    rbe_str_release(&trail->fold);
+}
 
 /* "a/b" of a node, for messages. */
 static void put_path(const struct rbe_rules_tree *t, size_t at, struct rbe_str *out)
@@ -406,72 +419,88 @@ static void put_path(const struct rbe_rules_tree *t, size_t at, struct rbe_str *
     rbe_str_put(out, t->nodes[at].name, t->nodes[at].name_len);
 }
 
-static enum rbe_code refuse_link_at(struct rbe_err *e, int line, const struct rbe_rules_tree *t, const struct node *link,
-                                    const char *rule, const char *what)
+static enum rbe_code refuse_link_at(struct rbe_err *e, int line, const struct trail *trail, const char *rule, const char *what)
 {
     enum { WIDE = 90, NARROW = 70 };
     rbe_auto(str) struct rbe_str path = {0};
+    const struct node *link = trail->first;
 
-    put_path(t, (size_t)(link - t->nodes), &path);
+    put_path(trail->t, (size_t)(link - trail->t->nodes), &path);
     return rbe_invalid_at(e, __FILE__, line, "file", rule, "entry %s: a link to %s %s",
                           rbe_quote_within(path.s, path.len, WIDE).text,
                           rbe_quote_within(link->target, link->target_len, NARROW).text, what);
 }
-#define refuse_link(e, t, link, rule, what) refuse_link_at((e), __LINE__, (t), (link), (rule), (what))
+#define refuse_link(e, trail, rule, what) refuse_link_at((e), __LINE__, (trail), (rule), (what))
 
-/* One step along the trail. */
-static enum rbe_code step(const struct rbe_rules_tree *t, struct trail *trail, struct rbe_rules_span part,
-                          const struct node *link, struct rbe_err *e)
+static enum rbe_code follow(struct trail *trail, size_t link, unsigned depth, struct rbe_err *e);
+
+/* Goes on through a link that stands on the way. */
+static enum rbe_code pass(struct trail *trail, struct lead *lead, size_t link, unsigned depth, struct rbe_err *e)
 {
+    const struct lead *next = &trail->leads[link];
+
+    if (!next->known && depth < LINKS_MAX)
+        RBE_TRY(follow(trail, link, depth + 1, e));
+    if (!next->known || lead->met + next->met >= LINKS_MAX)
+        return refuse_link(e, trail, "link_loop", "goes in a loop or through too many links");
+    lead->met += next->met + 1;
+    lead->at = next->at;
+    lead->unknown = next->unknown;
+    return RBE_OK;
+}
+
+/* One step along the way. */
+static enum rbe_code step(struct trail *trail, struct lead *lead, struct rbe_rules_span part, unsigned depth, struct rbe_err *e)
+{
+    const struct rbe_rules_tree *t = trail->t;
     size_t slot;
 
     if (part.len == 0 || is(part, "."))
         return RBE_OK;
     if (is(part, "..")) {
-        if (trail->unknown > 0)
-            trail->unknown--;
-        else if (trail->at == ROOT)
-            return refuse_link(e, t, link, "link_escape", "leads out of the tree");
+        if (lead->unknown > 0)
+            lead->unknown--;
+        else if (lead->at == ROOT)
+            return refuse_link(e, trail, "link_escape", "leads out of the tree");
         else
-            trail->at = t->nodes[trail->at].parent;
+            lead->at = t->nodes[lead->at].parent;
         return RBE_OK;
     }
-    if (trail->unknown == 0 && trail->at == ROOT && is_reserved(part, t->rules))
-        return refuse_link(e, t, link, "link_reserved", "leads to what belongs to the updater");
-    struct rbe_rules_span key = key_of(t, part, trail->fold);
-    size_t child = trail->unknown > 0 ? NONE : lookup(t, trail->at, key, hash_of(t, trail->at, key), &slot);
-    if (child == NONE) {
-        trail->unknown++;
-    } else if (t->nodes[child].kind == RBE_KIND_LINK) {
-        if (trail->met++ == LINKS_MAX)
-            return refuse_link(e, t, link, "link_loop", "goes in a loop or through too many links");
-        trail->rest[trail->rests++] = (struct rbe_rules_span){t->nodes[child].target, t->nodes[child].target_len};
-    } else {
-        trail->at = child;
-    }
+    if (lead->unknown == 0 && lead->at == ROOT && is_reserved(part, t->rules))
+        return refuse_link(e, trail, "link_reserved", "leads to what belongs to the updater");
+    struct rbe_rules_span key = key_of(t, part, &trail->fold);
+    size_t child = lead->unknown > 0 ? NONE : lookup(t, lead->at, key, hash_of(t, lead->at, key), &slot);
+    if (child == NONE)
+        lead->unknown++;
+    else if (t->nodes[child].kind == RBE_KIND_LINK)
+        return pass(trail, lead, child, depth, e);
+    else
+        lead->at = child;
     return RBE_OK;
 }
 
-static enum rbe_code follow(const struct rbe_rules_tree *t, const struct node *link, struct rbe_str *fold, struct rbe_err *e)
+static enum rbe_code follow(struct trail *trail, size_t link, unsigned depth, struct rbe_err *e)
 {
-    struct trail trail = {.at = link->parent, .rest = {{link->target, link->target_len}}, .rests = 1, .fold = fold};
-    struct rbe_rules_span part;
+    const struct node *n = &trail->t->nodes[link];
+    struct rbe_rules_span rest = {n->target, n->target_len}, part;
+    struct lead lead = {.at = n->parent};
 
-    while (trail.rests > 0) {
-        if (next_part(&trail.rest[trail.rests - 1], &part))
-            RBE_TRY(step(t, &trail, part, link, e));
-        else
-            trail.rests--;
-    }
+    while (next_part(&rest, &part))
+        RBE_TRY(step(trail, &lead, part, depth, e));
+    lead.known = true;
+    trail->leads[link] = lead;
     return RBE_OK;
 }
 
 enum rbe_code rbe_rules_end(const struct rbe_rules_tree *t, struct rbe_err *e)
 {
-    rbe_auto(str) struct rbe_str fold = {0};
+    rbe_auto(trail) struct trail trail = {.t = t, .leads = rbe_alloc_array(t->n, sizeof(*trail.leads))};
 
-    for (size_t i = 1; i < t->n; i++)
-        if (t->nodes[i].kind == RBE_KIND_LINK)
-            RBE_TRY(follow(t, &t->nodes[i], &fold, e));
+    for (size_t i = 1; i < t->n; i++) {
+        if (t->nodes[i].kind != RBE_KIND_LINK || trail.leads[i].known)
+            continue;
+        trail.first = &t->nodes[i];
+        RBE_TRY(follow(&trail, i, 0, e));
+    }
     return RBE_OK;
 }

@@ -257,28 +257,38 @@ static enum rbe_code read_extra(const struct member *m, const unsigned char *p, 
     return RBE_OK;
 }
 
-/* Replaces the values that say "see zip64" (all their 32 bits set), in the order of the standard. */
+/* Replaces the values that say "see zip64" (all their 32 bits set). The standard has only these in the field, in order; many
+ * writers put all there are. Then readers may take the first ones or those in their places, so both must be the same, and
+ * what the header says too must agree. */
 static enum rbe_code read_zip64(const struct member *m, const struct extra *x, uint64_t *const values[], size_t n, bool local,
                                 struct rbe_err *e)
 {
-    size_t wanted = 0, used = 0;
+    size_t wanted = 0, first = 0, count = x->zip64_len / 8, rest = x->zip64_len % 8;
 
     for (size_t i = 0; i < n; i++)
         wanted += *values[i] == MAX32;
-    if (wanted == 0)
+    while (first < n && *values[first] == MAX32)
+        first++;
+    if (wanted == 0 && !x->zip64)
         return RBE_OK;
-    /* A local header must carry both sizes as soon as one needs it. */
-    bool all = local && x->zip64_len == n * 8;
-    if (!x->zip64 || (!all && x->zip64_len != wanted * 8))
+    /* the number of the disk, which is the first one, may follow */
+    bool disk = rest == 4 && !local && count == n && get32(x->zip64 + 8 * n) == 0;
+    if (!x->zip64 || count < wanted || count > n || (rest != 0 && !disk))
         return refuse(e, m, "broken", "its zip64 field is missing or of the wrong length");
-    for (size_t i = 0; i < n; i++) {
+    if (count > wanted && first < wanted)
+        return refuse(e, m, "ambiguous", "its zip64 field holds more values than it needs");
+    for (size_t i = 0, used = 0; i < n && used < count; i++) {
         bool full = *values[i] == MAX32;
-        uint64_t v = full || all ? get64(x->zip64 + used) : *values[i];
+        uint64_t v = get64(x->zip64 + 8 * used);
 
-        if (!full && v != *values[i])
+        if (!full && count == wanted)
+            continue;
+        used++;
+        /* behind the data stands what a local header could not know yet */
+        if (!full && v != *values[i] && !(local && m->flags & FLAG_DESCRIPTOR && v == 0))
             return refuse(e, m, "mismatch", "its zip64 field disagrees with its header");
-        used += full || all ? 8 : 0;
-        *values[i] = v;
+        if (full)
+            *values[i] = v;
     }
     return RBE_OK;
 }
@@ -359,6 +369,8 @@ static enum rbe_code read_local(struct reader *r, struct member *m, uint64_t end
     RBE_TRY(read_zip64(m, &x, (uint64_t *const[]){&size, &packed}, 2, true, e));
     if (!agrees(m, packed, m->entry.packed) || !agrees(m, size, m->entry.size))
         return refuse(e, m, "mismatch", "its local header has another size than the directory");
+    if (get32(p + 10) != m->entry.dos_time)
+        return refuse(e, m, "mismatch", "its local header has another time than the directory");
     if (!agrees(m, get32(p + 14), m->entry.crc32))
         return refuse(e, m, "mismatch", "its local header has another CRC than the directory");
     m->entry.offset = m->header + whole;

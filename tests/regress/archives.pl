@@ -65,8 +65,9 @@ sub zip_parts {
     }
     my $lcrc = $x->{lcrc} // ($dd ? 0 : $crc);
     ($ls, $lp) = (0, 0) if $dd;
+    ($s32, $p32) = ($x->{s32} // $s32, $x->{p32} // $p32);
     my $lname = $x->{lname} // $x->{name};
-    my $local = pack('VvvvVVVVvv', 0x04034b50, 20, $x->{lflags} // $flags, $x->{lmethod} // $method, 0x21 << 16, $lcrc,
+    my $local = pack('VvvvVVVVvv', 0x04034b50, 20, $x->{lflags} // $flags, $x->{lmethod} // $method, $x->{ltime} // 0x21 << 16, $lcrc,
         $x->{lpsize} // $lp, $x->{lsize} // $ls, length $lname, length $lextra) . $lname . $lextra . $packed;
     my $mark = $dd =~ /^sig/ ? pack('V', 0x08074b50) : '';
     $local .= $mark . pack('VVV', $crc, $psize, $size + ($x->{ddlie} // 0)) if $dd =~ /32$/;
@@ -122,6 +123,40 @@ for my $shape (qw(sig32 bare32 sig64 bare64)) {
     good("descriptor-$shape.zip", zip([map { { %$_, dd => $shape } } @tree]));
 }
 good('zip64.zip', zip([map { { %$_, zip64 => 1 } } @tree], end64 => 1));
+# More values than the header asks for, as Go and Java write them: all must say what the header says.
+sub z64 { return pack 'vv' . 'Q<' x @_, 1, 8 * @_, @_ }
+my %max = (s32 => 0xffffffff, p32 => 0xffffffff);
+good('zip64-offset-too.zip', zip([file('a', 'xy', method => 0, %max, extra => z64(2, 2, 0), lextra => '')]));
+good('zip64-unneeded.zip', zip([file('a', 'xy', method => 0, extra => z64(2, 2, 0), lextra => z64(2, 2))]));
+good('zip64-unneeded-sizes.zip', zip([file('a', 'xy', method => 0, extra => z64(2, 2), lextra => z64(2, 2))]));
+good('zip64-unneeded-local.zip', zip([file('a', 'xy', method => 0, extra => '', lextra => z64(2, 2))]));
+good('zip64-disk.zip', zip([file('a', 'xy', method => 0, %max, extra => pack('vvQ<Q<Q<V', 1, 28, 2, 2, 0, 0), lextra => '')]));
+good('zip64-only-packed.zip', zip([file('a', 'xy', method => 0, p32 => 0xffffffff, extra => z64(2), lextra => '')]));
+good('zip64-stream.zip', zip([file('a', $text, dd => 'sig64', extra => '', lextra => z64(0, 0))]));
+good('zip64-stream-max.zip', zip([file('a', $text, dd => 'sig64', extra => '', lextra => z64(0, 0), lsize => 0xffffffff,
+    lpsize => 0xffffffff)]));
+bad('zip64-unneeded-lies.zip', zip([file('a', 'xy', method => 0, extra => z64(3, 2, 0), lextra => '')]), 'mismatch',
+    'entry "a": its zip64 field disagrees with its header');
+bad('zip64-unneeded-offset-lies.zip', zip([file('a', 'xy', method => 0, extra => z64(2, 2, 1), lextra => '')]), 'mismatch',
+    'entry "a": its zip64 field disagrees with its header');
+bad('zip64-offset-lies.zip', zip([file('a', 'xy', method => 0, %max, extra => z64(2, 2, 7), lextra => '')]), 'mismatch',
+    'entry "a": its zip64 field disagrees with its header');
+bad('zip64-local-lies.zip', zip([file('a', 'xy', method => 0, extra => '', lextra => z64(2, 3))]), 'mismatch',
+    'entry "a": its zip64 field disagrees with its header');
+bad('zip64-stream-lies.zip', zip([file('a', $text, dd => 'sig64', extra => '', lextra => z64(5, 0))]), 'mismatch',
+    'entry "a": its zip64 field disagrees with its header');
+# One reader takes the first value for the packed size, another the second.
+bad('zip64-two-ways.zip', zip([file('a', 'xy', method => 0, p32 => 0xffffffff, extra => z64(2, 2), lextra => '')]), 'ambiguous',
+    'entry "a": its zip64 field holds more values than it needs');
+bad('zip64-disk-other.zip', zip([file('a', 'xy', method => 0, %max, extra => pack('vvQ<Q<Q<V', 1, 28, 2, 2, 0, 1), lextra => '')]),
+    'broken', 'entry "a": its zip64 field is missing or of the wrong length');
+bad('zip64-long.zip', zip([file('a', 'xy', method => 0, %max, extra => z64(2, 2, 0, 0), lextra => '')]), 'broken',
+    'entry "a": its zip64 field is missing or of the wrong length');
+bad('zip64-short.zip', zip([file('a', 'xy', method => 0, %max, extra => z64(2), lextra => '')]), 'broken',
+    'entry "a": its zip64 field is missing or of the wrong length');
+bad('zip64-odd.zip', zip([file('a', 'xy', method => 0, %max, extra => pack('vvQ<Q<v', 1, 18, 2, 2, 0), lextra => '')]), 'broken',
+    'entry "a": its zip64 field is missing or of the wrong length');
+bad('local-time.zip', zip([file('a', 'x', ltime => 0x5421 << 16)]), 'mismatch', 'entry "a": its local header has another time');
 good('zip64-end.zip', zip(\@tree, end64 => 1));
 good('comments.zip', zip([file('a', 'x', comment => 'of the entry')], comment => 'of the archive'));
 good('made-on-dos.zip', zip([file('a', 'x', host => 0, mode => 0x20), folder('d', host => 0, mode => 0)]));
@@ -415,6 +450,7 @@ my @ttree = (
     tfolder('.'), tfile('./read me.txt', $text), tfile('./empty', ''), tfolder('./nothing here'), tfile("d\xc3\xafr/n\xc3\xa4me.txt", 'x'),
     tfile('bin/run', "#!/bin/sh\n", mode => 0755), tlink('bin/go', 'run'), tlink('latest', 'bin/go'), tlink('lib/up', '../bin'),
     thard('bin/again', 'bin/run'), thard('hard', './bin/again'), tlink('not-there', 'missing/file'),
+    thard('bin/go on', 'bin/go'),
 );
 my $ttree = tar(@ttree);
 good('plain.tar.gz', gz($ttree));
@@ -445,10 +481,11 @@ for my $case (@links) {
     next if $label eq 'no-target';
     refuse_as($system // 'any', "link-$label.tar.gz", tgz(map { ref ? tlink(@$_) : tfile($_, 'x') } @$entries), $rule, $text);
 }
-bad("hard-$_->[0].tar.gz", tgz(@{ $_->[1] }), $_->[2] // 'hardlink', $_->[3] // 'a hard link must name a file that stands before it') for (
+bad("hard-$_->[0].tar.gz", tgz(@{ $_->[1] }), $_->[2] // 'hardlink', $_->[3] // 'a hard link must name a file or link that stands before it') for (
     ['missing', [thard('h', 'nowhere')]],
     ['later', [thard('h', 'a'), tfile('a', 'x')]],
-    ['to-link', [tfile('a', 'x'), tlink('l', 'a'), thard('h', 'l')]],
+    ['to-link-escape', [tlink('d/l', '../a'), thard('h', 'd/l')], 'link_escape', 'entry "h": a link to "../a" leads out of the tree'],
+    ['to-link-loop', [tlink('l', 'h'), thard('h', 'l')], 'link_loop', 'entry "l": a link to "h" goes in a loop'],
     ['to-folder', [tfolder('d'), thard('h', 'd')]],
     ['outside', [thard('h', '/etc/passwd')]],
     ['above', [thard('h', '../../etc/passwd')]],

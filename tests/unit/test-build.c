@@ -394,7 +394,7 @@ static void test_nothing_changed(void **state)
     assert_string_equal(gz.s, "changes.json\n");
 }
 
-/* Hard links of the target: to a file that is not wanted, to one that is, twice to the same, to an empty one. */
+/* Hard links of the target: to a file that is not wanted, to one that is, twice to the same, to an empty one, to a symbolic link. */
 static void test_hard_links(void **state)
 {
     rbe_auto(str) struct rbe_str list = {0};
@@ -402,9 +402,9 @@ static void test_hard_links(void **state)
 
     assert_int_equal(scratch_sh("cd \"$1\"; mkdir -p old/sub new/sub; head -c 700000 /dev/urandom > old/a;"
                                 "cp old/a new/a; ln new/a new/b; ln new/a new/sub/c; echo new > new/n; ln new/n new/o;"
-                                ": > new/z; ln new/z new/zz",
+                                ": > new/z; ln new/z new/zz; ln -s n new/l; ln -P new/l new/m",
                                 *state, NULL, NULL), 0);
-    special_pack(*state, "cd \"$1/new\"; tar -czf ../full.pkg a b n o sub z zz", &kinds[1], NULL, &list);
+    special_pack(*state, "cd \"$1/new\"; tar -czf ../full.pkg a b n o sub z zz l m; tar -tvf ../full.pkg | grep -q '^h.* m'", &kinds[1], NULL, &list);
     assert_string_equal(list.s + strlen("changes.json\n"), strstr(list.s, "n\nz\n"));
     assert_non_null(strstr(list.s, "sub/c\n"));
     assert_null(strstr(list.s, "\na\n"));
