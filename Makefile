@@ -61,9 +61,10 @@ CGI := latest download admin
 CGI_COMMON := $(filter-out $(CGI:%=cgi-bin/%.c) cgi-bin/admin-%.c,$(wildcard cgi-bin/*.c))
 CGI_ADMIN := $(wildcard cgi-bin/admin-*.c)
 BIN := rbe-admin rbe-batch
+LIBEXEC := rbe-inspect rbe-encode
 BIN_COMMON := $(filter-out $(BIN:%=bin/%.c) bin/admin-%.c,$(wildcard bin/*.c))
 BIN_ADMIN := $(wildcard bin/admin-*.c)
-PROGRAMS := $(CGI:%=$(B)/cgi-bin/%.fcgi) $(BIN:%=$(B)/bin/%) $(B)/bin/rbe-serve $(B)/libexec/rbe/rbe-inspect
+PROGRAMS := $(CGI:%=$(B)/cgi-bin/%.fcgi) $(BIN:%=$(B)/bin/%) $(B)/bin/rbe-serve $(LIBEXEC:%=$(B)/libexec/rbe/%)
 ERRORS := $(B)/share/rbe/errors
 HEADERS := $(wildcard lib/*/*.h bin/*.h cgi-bin/*.h libexec/*.h tests/*/*.h)
 
@@ -194,7 +195,7 @@ install: all
 	$(call into,$(unitdir)) $(call into,$(sysusersdir)) $(call into,$(tmpfilesdir))
 	$(Q)$(INSTALL) -m 755 $(BIN:%=$(B)/bin/%) $(B)/bin/rbe-serve $(call into,$(bindir))
 	$(Q)$(INSTALL) -m 755 $(CGI:%=$(B)/cgi-bin/%.fcgi) $(call into,$(cgidir))
-	$(Q)$(INSTALL) -m 755 $(B)/libexec/rbe/rbe-inspect $(call into,$(libexecdir))
+	$(Q)$(INSTALL) -m 755 $(LIBEXEC:%=$(B)/libexec/rbe/%) $(call into,$(libexecdir))
 	$(Q)$(INSTALL) -m 644 $(ERRORS)/*.html $(call into,$(errordir))
 	$(Q)for page in share/man/*.[58]; do $(INSTALL) -m 644 $$page $(call into,$(mandir))/man$${page##*.} || exit 1; done
 	$(Q)$(INSTALL) -m 644 $(DOCS) $(call into,$(docdir))
@@ -215,7 +216,7 @@ install: all
 # rbe.yaml and all data stay: they are the admin's.
 uninstall:
 	$(Q)rm -f $(BIN:%=$(call into,$(bindir))/%) $(call into,$(bindir))/rbe-serve $(CGI:%=$(call into,$(cgidir))/%.fcgi) \
-	$(call into,$(libexecdir))/rbe-inspect $(call into,$(sysconfdir))/rbe/rbe.yaml.example \
+	$(LIBEXEC:%=$(call into,$(libexecdir))/%) $(call into,$(sysconfdir))/rbe/rbe.yaml.example \
 	$(patsubst share/man/%,$(call into,$(mandir))/man5/%,$(wildcard share/man/*.5)) \
 	$(patsubst share/man/%,$(call into,$(mandir))/man8/%,$(wildcard share/man/*.8)) \
 	$(addprefix $(call into,$(docdir))/,$(notdir $(DOCS)) rbe.cron rbe.logrotate) $(call into,$(errordir))/*.html \

@@ -132,6 +132,7 @@ enum rbe_code rbe_delta_fold(struct rbe_app *app, struct rbe_err *e)
 struct making {
     struct rbe_package_origin target, source;
     struct rbe_manifest to, from;
+    struct rbe_plan_globs globs;
     struct rbe_plan plan;
     enum rbe_arc_type type;      /* of the target */
     const char *tmp;             /* NULL when there is no file to take away */
@@ -170,8 +171,8 @@ static enum rbe_code still_wanted(struct rbe_app *app, const struct rbe_job *j, 
 }
 
 /* The globs of the resource's always_include, which is kept as a JSON array. */
-static enum rbe_code globs_of(struct rbe_app *app, const char *rid, struct rbe_arena *arena, const char *const **ret,
-                              size_t *ret_n, struct rbe_err *e)
+static enum rbe_code globs_of(struct rbe_app *app, const char *rid, struct rbe_arena *arena, struct rbe_plan_globs *ret,
+                              struct rbe_err *e)
 {
     rbe_autoptr(json) struct rbe_json *doc = NULL;
     struct rbe_resource r;
@@ -188,24 +189,21 @@ static enum rbe_code globs_of(struct rbe_app *app, const char *rid, struct rbe_a
         if (glob)
             globs[kept++] = rbe_arena_strdup(arena, glob);
     }
-    *ret = globs;
-    *ret_n = kept;
+    *ret = (struct rbe_plan_globs){globs, kept};
     return RBE_OK;
 }
 
 static enum rbe_code open_parts(struct rbe_app *app, struct rbe_arena *arena, struct making *m, struct rbe_err *e)
 {
     const struct rbe_package *t = &m->target.package, *s = &m->source.package;
-    const char *const *globs;
-    size_t n_globs;
 
     m->type = rbe_arc_type_of(t->file_type);
     if (m->type == RBE_ARC_NONE || !has_tree(t) || !has_tree(s))
         return rbe_fail(e, RBE_REFUSED, "no incremental between files that are no archives");
     RBE_TRY(rbe_depot_manifest(app, t->path, &m->to, e));
     RBE_TRY(rbe_depot_manifest(app, s->path, &m->from, e));
-    RBE_TRY(globs_of(app, m->target.rid, arena, &globs, &n_globs, e));
-    rbe_plan_make(&m->from, &m->to, globs, n_globs, arena, &m->plan);
+    RBE_TRY(globs_of(app, m->target.rid, arena, &m->globs, e));
+    rbe_plan_make(&m->from, &m->to, &m->globs, arena, &m->plan);
     return rbe_depot_open(app, t->path, &m->target_fd, e);
 }
 

@@ -8,8 +8,6 @@
 
 #include "lib/patch/build-tar.h"
 #include "lib/patch/changes.h"
-#include "lib/patch/wanted.h"
-#include "lib/wrap/zipw.h"
 
 enum rbe_arc_type rbe_build_type(enum rbe_arc_type target_type)
 {
@@ -46,7 +44,7 @@ static enum rbe_code put_dir(struct rbe_zipw *out, const char *path, const struc
     return rbe_zipw_add(out, name, S_IFDIR | 0755, from ? from->dos_time : (uint32_t)RBE_EPOCH_DOS, NULL, 0, e);
 }
 
-static enum rbe_code put_entry(const struct rbe_build *b, struct rbe_zipw *out, const struct rbe_entry *entry,
+static enum rbe_code put_entry(int target_fd, struct rbe_zipw *out, const struct rbe_entry *entry,
                                const struct source *source, struct rbe_err *e)
 {
     if (entry->kind == RBE_KIND_DIR)
@@ -57,27 +55,36 @@ static enum rbe_code put_entry(const struct rbe_build *b, struct rbe_zipw *out, 
 
     copy.name = entry->path;
     copy.unix_mode = (uint16_t)((entry->kind == RBE_KIND_LINK ? S_IFLNK : S_IFREG) | entry->mode);
-    return rbe_zipw_copy(out, b->target_fd, &copy, e);
+    return rbe_zipw_copy(out, target_fd, &copy, e);
 }
 
-static enum rbe_code build_zip(const struct rbe_build *b, const struct rbe_wanted *want, const struct rbe_str *changes,
-                               struct rbe_arena *arena, struct rbe_err *e)
+enum rbe_code rbe_build_copy(int target_fd, size_t max_entries, const struct rbe_wanted *want, struct rbe_zipw *out,
+                             struct rbe_err *e)
 {
-    rbe_autoptr(zipw) struct rbe_zipw *out = rbe_zipw_new(b->out_fd);
+    rbe_auto(arena) struct rbe_arena arena = {0};
     struct rbe_zip zip;
 
-    /* One more than the tree has, for an entry of the root itself. */
-    RBE_TRY(rbe_zip_open(b->target_fd, b->to->n + 1, arena, &zip, e));
-    const struct source *sources = sources_make(&zip, arena);
+    RBE_TRY(rbe_zip_open(target_fd, max_entries, &arena, &zip, e));
+    const struct source *sources = sources_make(&zip, &arena);
 
-    RBE_TRY(rbe_zipw_add(out, RBE_CHANGES_NAME, S_IFREG | RBE_CHANGES_MODE, RBE_EPOCH_DOS, changes->s,
-                         changes->len, e));
     for (size_t i = 0; i < want->n; i++) {
         const struct rbe_entry *entry = want->v[i].entry;
         const struct source key = {.path = entry->path};
 
-        RBE_TRY(put_entry(b, out, entry, bsearch(&key, sources, zip.n, sizeof(*sources), by_path), e));
+        RBE_TRY(put_entry(target_fd, out, entry, bsearch(&key, sources, zip.n, sizeof(*sources), by_path), e));
     }
+    return RBE_OK;
+}
+
+static enum rbe_code build_zip(const struct rbe_build *b, const struct rbe_wanted *want, const struct rbe_str *changes,
+                               struct rbe_err *e)
+{
+    rbe_autoptr(zipw) struct rbe_zipw *out = rbe_zipw_new(b->out_fd);
+
+    RBE_TRY(rbe_zipw_add(out, RBE_CHANGES_NAME, S_IFREG | RBE_CHANGES_MODE, RBE_EPOCH_DOS, changes->s,
+                         changes->len, e));
+    /* One more than the tree has, for an entry of the root itself. */
+    RBE_TRY(rbe_build_copy(b->target_fd, b->to->n + 1, want, out, e));
     return rbe_zipw_finish(out, e);
 }
 
@@ -91,7 +98,7 @@ enum rbe_code rbe_build_files(const struct rbe_build *b, struct rbe_err *e)
     rbe_changes_format(b->plan, NULL, &changes);
     rbe_wanted_make(b->plan, &arena, &want);
     if (b->target_type == RBE_ARC_ZIP)
-        code = build_zip(b, &want, &changes, &arena, e);
+        code = build_zip(b, &want, &changes, e);
     else
         code = rbe_build_tar(b, &want, &changes, &arena, e);
     return rbe_wanted_fault(code, "target package", e);

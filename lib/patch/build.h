@@ -11,6 +11,8 @@
 
 #include "lib/patch/inspect.h"
 #include "lib/patch/plan.h"
+#include "lib/patch/wanted.h"
+#include "lib/wrap/zipw.h"
 
 struct rbe_build {
     const struct rbe_manifest *from, *to;
@@ -25,6 +27,9 @@ struct rbe_build {
 enum rbe_arc_type rbe_build_type(enum rbe_arc_type target_type);
 /* Writes the package to out_fd (not synced). A target that is broken or is not what its manifest says: RBE_FAULT. */
 enum rbe_code rbe_build_files(const struct rbe_build *b, struct rbe_err *e) RBE_MUST_USE;
+/* Copies the wanted entries of a zip of at most max_entries into `out`, in their order, data as they are compressed. */
+enum rbe_code rbe_build_copy(int target_fd, size_t max_entries, const struct rbe_wanted *want, struct rbe_zipw *out,
+                             struct rbe_err *e) RBE_MUST_USE;
 /* Reads the built package back: every entry hashes to the target's manifest, changes.json is the plan, and what `from`
  * becomes without the deleted and with the package is `to`. RBE_FAULT with the path and both hashes when it is not. */
 enum rbe_code rbe_build_prove(const struct rbe_build *b, struct rbe_err *e) RBE_MUST_USE;

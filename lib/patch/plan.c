@@ -14,12 +14,7 @@ const char *rbe_change_name(enum rbe_change change)
     return names[change];
 }
 
-struct globs {
-    const char *const *v;
-    size_t n;
-};
-
-static bool globs_match(const struct globs *globs, const char *path)
+bool rbe_plan_match(const struct rbe_plan_globs *globs, const char *path)
 {
     const char *slash = strrchr(path, '/');
 
@@ -55,7 +50,7 @@ static void come(struct rbe_arena *arena, struct rbe_plan *plan, const struct rb
     put(arena, &plan->change[new->kind == RBE_KIND_DIR ? RBE_ADDED_DIR : RBE_ADDED], new);
 }
 
-static void stayed(struct rbe_arena *arena, struct rbe_plan *plan, const struct globs *globs,
+static void stayed(struct rbe_arena *arena, struct rbe_plan *plan, const struct rbe_plan_globs *globs,
                    const struct rbe_entry *old, const struct rbe_entry *new)
 {
     bool was_dir = old->kind == RBE_KIND_DIR, is_dir = new->kind == RBE_KIND_DIR;
@@ -67,15 +62,14 @@ static void stayed(struct rbe_arena *arena, struct rbe_plan *plan, const struct 
         return;
     } else if (!rbe_entry_equal(old, new)) {
         put(arena, &plan->change[RBE_MODIFIED], new);
-    } else if (globs_match(globs, new->path)) {
+    } else if (rbe_plan_match(globs, new->path)) {
         put(arena, &plan->carried, new);
     }
 }
 
-void rbe_plan_make(const struct rbe_manifest *from, const struct rbe_manifest *to, const char *const *globs,
-                   size_t n_globs, struct rbe_arena *arena, struct rbe_plan *ret)
+void rbe_plan_make(const struct rbe_manifest *from, const struct rbe_manifest *to, const struct rbe_plan_globs *globs,
+                   struct rbe_arena *arena, struct rbe_plan *ret)
 {
-    struct globs patterns = {globs, n_globs};
     size_t i = 0, j = 0;
 
     *ret = (struct rbe_plan){0};
@@ -87,7 +81,7 @@ void rbe_plan_make(const struct rbe_manifest *from, const struct rbe_manifest *t
         else if (order > 0)
             come(arena, ret, &to->entries[j]);
         else
-            stayed(arena, ret, &patterns, &from->entries[i], &to->entries[j]);
+            stayed(arena, ret, globs, &from->entries[i], &to->entries[j]);
         i += order <= 0;
         j += order >= 0;
     }

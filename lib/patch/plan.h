@@ -25,10 +25,17 @@ struct rbe_plan {
     struct rbe_plan_list carried;    /* unchanged files and links that match always_include: packed, but in no list */
 };
 
-/* Both manifests sealed. Entries point into the manifests, which must outlive the plan; the lists live in the arena.
- * globs: fnmatch(3) patterns on the whole path, where '*' does not match '/' (FNM_PATHNAME) and a backslash takes the
- * next character as it is. One without a '/' is matched with the last part of the path as well, so "interface.json" is
- * found in any directory. */
-void rbe_plan_make(const struct rbe_manifest *from, const struct rbe_manifest *to, const char *const *globs,
-                   size_t n_globs, struct rbe_arena *arena, struct rbe_plan *ret);
+/* Patterns of files that every incremental carries whole: fnmatch(3) on the whole path, where '*' does not match '/'
+ * (FNM_PATHNAME) and a backslash takes the next character as it is. One without a '/' is matched with the last part of the
+ * path as well, so "interface.json" is found in any directory. */
+struct rbe_plan_globs {
+    const char *const *v;
+    size_t n;
+};
+bool rbe_plan_match(const struct rbe_plan_globs *globs, const char *path);
+
+/* Both manifests sealed. Entries point into the manifests, which must outlive the plan; the lists live in the arena. */
+void rbe_plan_make(const struct rbe_manifest *from, const struct rbe_manifest *to, const struct rbe_plan_globs *globs,
+                   struct rbe_arena *arena, struct rbe_plan *ret);
+
 #endif

@@ -27,7 +27,13 @@ void rbe_wanted_make(const struct rbe_plan *plan, struct rbe_arena *arena, struc
     *ret = (struct rbe_wanted){.v = rbe_arena_alloc_array(arena, n, sizeof(*ret->v))};
     for (size_t i = 0; i < RBE_COUNT(lists); i++)
         take(ret, lists[i]);
-    qsort(ret->v, ret->n, sizeof(*ret->v), by_path);
+    rbe_wanted_sort(ret);
+}
+
+void rbe_wanted_sort(struct rbe_wanted *w)
+{
+    if (w->n)
+        qsort(w->v, w->n, sizeof(*w->v), by_path);
 }
 
 struct rbe_want *rbe_wanted_find(const struct rbe_wanted *w, const char *path)

@@ -23,6 +23,8 @@ struct rbe_wanted {
 
 /* Lives in the arena and points into the plan's manifests. */
 void rbe_wanted_make(const struct rbe_plan *plan, struct rbe_arena *arena, struct rbe_wanted *ret);
+/* By path, as rbe_wanted_find needs it. */
+void rbe_wanted_sort(struct rbe_wanted *w);
 /* NULL when path is not wanted. */
 struct rbe_want *rbe_wanted_find(const struct rbe_wanted *w, const char *path);
 /* The first one not done, or NULL. */

@@ -30,6 +30,25 @@ enum rbe_code rbe_file_write(int fd, const void *p, size_t n, struct rbe_err *e)
     return RBE_OK;
 }
 
+enum rbe_code rbe_file_write_at(int fd, const void *p, size_t n, uint64_t offset, struct rbe_err *e)
+{
+    const char *at = p;
+
+    while (n > 0) {
+        ssize_t put = pwrite(fd, at, n, (off_t)offset);
+
+        if (put < 0) {
+            if (errno == EINTR)
+                continue;
+            return rbe_fail_errno(e, "cannot write");
+        }
+        at += put;
+        n -= (size_t)put;
+        offset += (uint64_t)put;
+    }
+    return RBE_OK;
+}
+
 static enum rbe_code read_all(int fd, const char *path, size_t max, struct rbe_str *ret, struct rbe_err *e)
 {
     for (;;) {

@@ -217,11 +217,9 @@ enum rbe_code rbe_zipw_copy(struct rbe_zipw *w, int from_fd, const struct rbe_zi
     return copy_data(w, from_fd, entry, e);
 }
 
-enum rbe_code rbe_zipw_add(struct rbe_zipw *w, const char *name, uint16_t unix_mode, uint32_t dos_time, const void *p,
-                           size_t n, struct rbe_err *e)
+static struct rbe_zip_entry new_entry(const char *name, uint16_t unix_mode, uint32_t dos_time, const void *p, size_t n)
 {
-    rbe_auto(str) struct rbe_str packed = {0};
-    struct rbe_zip_entry entry = {
+    return (struct rbe_zip_entry){
         .name = name,
         .packed = n,
         .size = n,
@@ -230,6 +228,13 @@ enum rbe_code rbe_zipw_add(struct rbe_zipw *w, const char *name, uint16_t unix_m
         .method = RBE_ZIP_STORED,
         .unix_mode = unix_mode,
     };
+}
+
+enum rbe_code rbe_zipw_add(struct rbe_zipw *w, const char *name, uint16_t unix_mode, uint32_t dos_time, const void *p,
+                           size_t n, struct rbe_err *e)
+{
+    rbe_auto(str) struct rbe_str packed = {0};
+    struct rbe_zip_entry entry = new_entry(name, unix_mode, dos_time, p, n);
 
     if (n)
         rbe_deflate(p, n, &packed);
@@ -240,6 +245,15 @@ enum rbe_code rbe_zipw_add(struct rbe_zipw *w, const char *name, uint16_t unix_m
     }
     RBE_TRY(begin(w, &entry, e));
     return write_out(w, p, (size_t)entry.packed, e);
+}
+
+enum rbe_code rbe_zipw_store(struct rbe_zipw *w, const char *name, uint16_t unix_mode, uint32_t dos_time, const void *p,
+                             size_t n, struct rbe_err *e)
+{
+    struct rbe_zip_entry entry = new_entry(name, unix_mode, dos_time, p, n);
+
+    RBE_TRY(begin(w, &entry, e));
+    return write_out(w, p, n, e);
 }
 
 static void put_end64(struct rbe_str *s, uint64_t entries, uint64_t size, uint64_t offset)

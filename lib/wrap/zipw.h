@@ -22,6 +22,9 @@ enum rbe_code rbe_zipw_copy(struct rbe_zipw *w, int from_fd, const struct rbe_zi
  * '/'. */
 enum rbe_code rbe_zipw_add(struct rbe_zipw *w, const char *name, uint16_t unix_mode, uint32_t dos_time, const void *p,
                            size_t n, struct rbe_err *e) RBE_MUST_USE;
+/* The same as they are, for what is packed already. */
+enum rbe_code rbe_zipw_store(struct rbe_zipw *w, const char *name, uint16_t unix_mode, uint32_t dos_time, const void *p,
+                             size_t n, struct rbe_err *e) RBE_MUST_USE;
 /* Writes the central directory; the archive is complete afterwards (not synced). */
 enum rbe_code rbe_zipw_finish(struct rbe_zipw *w, struct rbe_err *e) RBE_MUST_USE;
 

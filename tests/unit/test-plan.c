@@ -53,7 +53,7 @@ static void check(const char *from_words, const char *to_words, const char *want
 
     tree(&from, from_words);
     tree(&to, to_words);
-    rbe_plan_make(&from, &to, NULL, 0, &arena, &plan);
+    rbe_plan_make(&from, &to, &(struct rbe_plan_globs){0}, &arena, &plan);
     rbe_changes_format(&plan, NULL, &json);
     assert_string_equal(rbe_str_text(&json), want);
 }
@@ -126,7 +126,7 @@ static void test_carried(void **state)
         const char *const globs[] = {"nothing/like/it", rows[i].glob};
         struct rbe_plan plan;
 
-        rbe_plan_make(&from, &to, globs, RBE_COUNT(globs), &arena, &plan);
+        rbe_plan_make(&from, &to, &(struct rbe_plan_globs){globs, RBE_COUNT(globs)}, &arena, &plan);
         for (size_t k = 0; k < plan.carried.n; k++)
             rbe_str_putf(&got, "%s ", plan.carried.v[k]->path);
         assert_string_equal(rbe_str_text(&got), rows[i].want);
@@ -145,7 +145,7 @@ static void test_entries_are_of_the_right_side(void **state)
     (void)state;
     tree(&from, "gone mod=1 turn/x");
     tree(&to, "come mod=2 turn>x");
-    rbe_plan_make(&from, &to, NULL, 0, &arena, &plan);
+    rbe_plan_make(&from, &to, &(struct rbe_plan_globs){0}, &arena, &plan);
     assert_ptr_equal(plan.change[RBE_MODIFIED].v[0], rbe_manifest_find(&to, "mod"));
     assert_ptr_equal(plan.change[RBE_ADDED].v[1], rbe_manifest_find(&to, "turn"));
     assert_ptr_equal(plan.change[RBE_DELETED].v[0], rbe_manifest_find(&from, "gone"));
@@ -167,7 +167,7 @@ static void test_long_lists(void **state)
         rbe_manifest_add(&to, &(struct rbe_entry){.path = path, .kind = RBE_KIND_FILE, .mode = 0644});
     }
     assert_int_equal(rbe_manifest_seal(&to, &e), RBE_OK);
-    rbe_plan_make(&from, &to, NULL, 0, &arena, &plan);
+    rbe_plan_make(&from, &to, &(struct rbe_plan_globs){0}, &arena, &plan);
     assert_int_equal(plan.change[RBE_ADDED].n, 5000);
     for (unsigned i = 0; i < 5000; i++)
         assert_ptr_equal(plan.change[RBE_ADDED].v[i], &to.entries[i]);
