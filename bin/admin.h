@@ -28,6 +28,7 @@ enum rbe_code rbe_admin_cdk_list(struct rbe_cli *cli, struct rbe_err *e) RBE_MUS
 enum rbe_code rbe_admin_cdk_show(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_cdk_block(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_cdk_unblock(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_admin_secret_rotate(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_job_list(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_job_retry(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_audit(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;

@@ -87,6 +87,8 @@ static const struct rbe_cli_verb verbs[] = {
     {"job retry", "ID", NULL, RBE_CLI_WRITE, rbe_admin_job_retry,
      "Queue a job anew that failed or waits for its next try."},
     {"audit", "", audit_options, RBE_CLI_READ, rbe_admin_audit, "List who changed what, newest first."},
+    {"secret rotate", "", NULL, RBE_CLI_SETTINGS, rbe_admin_secret_rotate,
+     "Put a fresh secret in front of auth.sign_secret; those behind it still verify."},
     {"config check", "", NULL, RBE_CLI_SETTINGS, rbe_admin_config_check,
      "Look whether the configuration can work: files, rights, databases, secrets."},
     {"config list", "", NULL, RBE_CLI_SETTINGS, rbe_admin_config_list, "List every setting with its present value."},

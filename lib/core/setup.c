@@ -9,16 +9,15 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "lib/base/codec.h"
 #include "lib/base/jsonw.h"
 #include "lib/core/app.h"
+#include "lib/core/secrets.h"
 #include "lib/store/store.h"
 #include "lib/wrap/file.h"
-#include "lib/wrap/hash.h"
 #include "lib/wrap/sys.h"
 
 #define SYSTEM_FILE RBE_SYSCONFDIR "/rbe/rbe.yaml"
-enum { SECRET_BYTES = 32, DIR_MODE = 0755, FILE_MODE = 0600 };
+enum { DIR_MODE = 0755, FILE_MODE = 0600 };
 
 const char *rbe_setup_config_file(const char *named)
 {
@@ -32,12 +31,10 @@ const char *rbe_setup_config_file(const char *named)
 /* A double-quoted YAML scalar takes what JSON takes. */
 static void compose(struct rbe_str *out, const char *data_dir)
 {
-    unsigned char secret[SECRET_BYTES];
-    char text[RBE_BASE64URL_LEN(SECRET_BYTES) + 1];
+    char text[RBE_SECRET_TEXT];
     struct rbe_jsonw quoted = {.out = out};
 
-    rbe_random(secret, sizeof(secret));
-    (void)rbe_base64url_encode(secret, sizeof(secret), text);
+    rbe_secrets_make(text);
     rbe_str_puts(out, "# Configuration of rbe. rbe.yaml(5) explains every key; what is not set here has its\n"
                       "# default. A file of the same name that ends in .local.yaml overrides single keys.\n");
     if (data_dir) {

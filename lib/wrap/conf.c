@@ -16,7 +16,7 @@
 #include "lib/base/utf8.h"
 #include "lib/wrap/confvalue.h"
 
-enum { FILE_MAX = 1024 * 1024, ITEMS_MAX = 256, DEPTH_MAX = 8 };
+enum { FILE_MAX = 1024 * 1024, ITEMS_MAX = RBE_CONF_ITEMS_MAX, DEPTH_MAX = 8 };
 
 /* One text that is being read: a file, the value of an environment variable, or a preset. */
 struct source {
@@ -471,6 +471,112 @@ enum rbe_code rbe_conf_load(const struct rbe_conf_key *table, size_t n, const ch
     for (char *const *v = env; v && *v; v++)
         if (strncmp(*v, "RBE_CONFIG=", 11) != 0)
             RBE_TRY(read_variable(&base, *v));
+    return RBE_OK;
+}
+
+/* ---- where things stand ---- */
+
+/* libyaml counts characters. */
+static size_t place_of(const char *text, size_t n, const yaml_mark_t *mark)
+{
+    size_t left = mark->index, at = 0;
+
+    for (; at < n && left; left--)
+        for (at++; at < n && ((unsigned char)text[at] & 0xc0) == 0x80;)
+            at++;
+    return at;
+}
+
+static int nesting(const yaml_event_t *ev)
+{
+    if (ev->type == YAML_MAPPING_START_EVENT || ev->type == YAML_SEQUENCE_START_EVENT)
+        return 1;
+    return ev->type == YAML_MAPPING_END_EVENT || ev->type == YAML_SEQUENCE_END_EVENT ? -1 : 0;
+}
+
+/* Reads on in a map to the value of a key; *ret_found false at the map's end. ret_first (may be NULL): where the map's
+ * first key stands. */
+static enum rbe_code find_key(struct source *src, const char *name, yaml_mark_t *ret_first, yaml_event_t *ret_value,
+                              bool *ret_found)
+{
+    for (bool first = true;; first = false) {
+        auto_event yaml_event_t key = {0};
+
+        *ret_found = false;
+        RBE_TRY(next(src, &key));
+        if (key.type != YAML_SCALAR_EVENT)
+            return RBE_OK;
+        if (first && ret_first)
+            *ret_first = key.start_mark;
+        RBE_TRY(next(src, ret_value));
+        *ret_found = strcmp((const char *)key.data.scalar.value, name) == 0;
+        if (*ret_found)
+            return RBE_OK;
+        for (int depth = nesting(ret_value); depth;) {
+            yaml_event_delete(ret_value);
+            RBE_TRY(next(src, ret_value));
+            depth += nesting(ret_value);
+        }
+        yaml_event_delete(ret_value);
+    }
+}
+
+static enum rbe_code locate_value(struct source *src, const char *text, size_t n, const yaml_event_t *value,
+                                  struct rbe_conf_place *ret)
+{
+    bool list = value->type == YAML_SEQUENCE_START_EVENT;
+
+    ret->at = place_of(text, n, list && value->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE
+                                    ? &value->end_mark : &value->start_mark);
+    ret->end = place_of(text, n, &value->end_mark);
+    ret->column = value->start_mark.column;
+    if (!list) {
+        ret->shape = is_null(value) ? RBE_CONF_EMPTY : RBE_CONF_SCALAR;
+        ret->item[0].at = ret->at;
+        ret->item[0].end = ret->end;
+        ret->items = !is_null(value);
+        return RBE_OK;
+    }
+    ret->shape = value->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE ? RBE_CONF_FLOW : RBE_CONF_BLOCK;
+    for (; ret->items < ITEMS_MAX; ret->items++) {
+        auto_event yaml_event_t item = {0};
+
+        RBE_TRY(next(src, &item));
+        if (item.type != YAML_SCALAR_EVENT)
+            break;
+        ret->item[ret->items].at = place_of(text, n, &item.start_mark);
+        ret->item[ret->items].end = place_of(text, n, &item.end_mark);
+    }
+    return RBE_OK;
+}
+
+enum rbe_code rbe_conf_locate(const char *text, size_t n, const char *section, const char *key,
+                              struct rbe_conf_place *ret, struct rbe_err *e)
+{
+    auto_source struct source src = {.e = e, .where = "configuration", .lines = true};
+    auto_event yaml_event_t root = {0}, keys = {0}, value = {0};
+    yaml_mark_t first = {0};
+    bool found = false, empty;
+
+    *ret = (struct rbe_conf_place){.shape = RBE_CONF_NO_SECTION, .at = n};
+    open_source(&src, text, n);
+    RBE_TRY(read_root(&src, &root, &empty));
+    if (!empty && root.type == YAML_MAPPING_START_EVENT)
+        RBE_TRY(find_key(&src, section, NULL, &keys, &found));
+    if (!found)
+        return RBE_OK;
+    ret->shape = RBE_CONF_NO_KEY;
+    if (keys.type != YAML_MAPPING_START_EVENT) {
+        ret->at = place_of(text, n, &keys.start_mark);
+        return RBE_OK;
+    }
+    if (keys.data.mapping_start.style == YAML_FLOW_MAPPING_STYLE || root.data.mapping_start.style == YAML_FLOW_MAPPING_STYLE)
+        return wrong(&src, keys.start_mark.line + 1, section, "stands within braces: write its keys on lines of their own");
+    RBE_TRY(find_key(&src, key, &first, &value, &found));
+    if (found)
+        return locate_value(&src, text, n, &value, ret);
+    ret->at = place_of(text, n, &first);
+    ret->column = first.column;
     return RBE_OK;
 }
 

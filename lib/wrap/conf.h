@@ -89,6 +89,29 @@ struct rbe_conf_record {
 enum rbe_code rbe_conf_load(const struct rbe_conf_key *table, size_t n, const char *file, char *const *env,
                             struct rbe_arena *arena, void *into, struct rbe_err *e) RBE_MUST_USE;
 
+/* Where the value of a key that holds a list stands in the text of a file, for those who edit it and leave all else as it
+ * is. Places are in bytes. */
+enum rbe_conf_shape {
+    RBE_CONF_NO_SECTION,         /* no such section; at: the end of the text */
+    RBE_CONF_NO_KEY,             /* at: the section's first key, in that column; column 0: behind its colon, it is empty */
+    RBE_CONF_EMPTY,              /* no value, or null; at, end: what stands for it */
+    RBE_CONF_SCALAR,             /* one item without a list */
+    RBE_CONF_FLOW,               /* [a, b]; at: behind the bracket */
+    RBE_CONF_BLOCK,              /* at: the first dash, in that column */
+};
+enum { RBE_CONF_ITEMS_MAX = 256 };
+struct rbe_conf_place {
+    enum rbe_conf_shape shape;
+    size_t at, end, column;
+    struct {
+        size_t at, end;          /* quotes and all */
+    } item[RBE_CONF_ITEMS_MAX];
+    size_t items;
+};
+/* text must be what rbe_conf_load takes. A section in flow style, which is no place to edit: RBE_REFUSED. */
+enum rbe_code rbe_conf_locate(const char *text, size_t n, const char *section, const char *key,
+                              struct rbe_conf_place *ret, struct rbe_err *e) RBE_MUST_USE;
+
 /* The present value of a row as text that the file would take (lists and maps in flow style, of records only what is not
  * the default), for config list. A secret is shown as "(set)", or "" when it is empty. */
 const char *rbe_conf_show(const struct rbe_conf_key *key, const void *from, struct rbe_arena *arena);
