@@ -6,6 +6,7 @@
 #include "cgi-bin/dialect.h"
 #include "cgi-bin/program.h"
 #include "lib/base/clock.h"
+#include "lib/core/answer.h"
 
 enum { CURRENT_MAX = 128 };
 
@@ -52,6 +53,30 @@ static enum rbe_code make_url(struct rbe_app *app, struct rbe_req *r, const stru
     return RBE_OK;
 }
 
+/* What depends on the record alone is rendered once as long as the record is kept. */
+static void render_kept(struct rbe_app *app, struct rbe_resp *p, const struct rbe_dialect *d,
+                        const struct rbe_question *q, const struct rbe_latest *l, const char *url)
+{
+    struct rbe_answer_text text;
+
+    if (!rbe_answer_text_find(l, d, &text)) {
+        d->render(p, q, l, url);
+        struct rbe_answer_sent sent = {.url = url};
+        const struct rbe_str *body = rbe_resp_rendered(p, &sent.status);
+
+        sent.body = rbe_str_text(body);
+        sent.len = body->len;
+        rbe_answer_text_keep(app, l, d, &sent);
+        return;
+    }
+    struct rbe_str *body = rbe_resp_json_text(p);
+    rbe_resp_status(p, text.status);
+    rbe_str_put(body, text.head, text.head_len);
+    if (text.url)
+        rbe_str_puts(body, url);
+    rbe_str_put(body, text.tail, text.tail_len);
+}
+
 static enum rbe_code handle_latest(void *ctx, struct rbe_req *r, struct rbe_resp *p, struct rbe_err *e)
 {
     struct rbe_app *app = ctx;
@@ -64,7 +89,10 @@ static enum rbe_code handle_latest(void *ctx, struct rbe_req *r, struct rbe_resp
     q.cdk_always = d->cdk_always && !app->settings->api.public_url;
     RBE_TRY(rbe_latest_find(app, &q, rbe_req_arena(r), &l, e));
     RBE_TRY(make_url(app, r, d, &l, &url, e));
-    d->render(p, &q, &l, url);
+    if (q.cdk[0])
+        d->render(p, &q, &l, url);
+    else
+        render_kept(app, p, d, &q, &l, url);
     return RBE_OK;
 }
 
@@ -80,7 +108,7 @@ int main(int argc, char **argv)
         .what = "Answers what a client should install: GET [/api]/resources/{rid}/latest.",
         .routes = routes,
         .n_routes = RBE_COUNT(routes),
-        .mode = RBE_APP_READ,
+        .mode = RBE_APP_ANSWER,
     };
 
     return rbe_program_main(argc, argv, &program);

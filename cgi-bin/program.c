@@ -15,6 +15,7 @@ struct start {
     const struct rbe_program *program;
     const struct rbe_settings *settings;
     const struct rbe_err *unusable;
+    bool cgi;                    /* for one request */
 };
 
 static void usage(FILE *to, const struct rbe_program *p)
@@ -78,10 +79,11 @@ static enum rbe_code open_worker(void *arg, void **ret_ctx, struct rbe_share **r
         *e = *s->unusable;
         return e->code;
     }
-    code = rbe_app_open(s->settings, s->program->mode, &app, e);
+    enum rbe_app_mode mode = s->program->mode == RBE_APP_ANSWER && s->cgi ? RBE_APP_READ : s->program->mode;
+    code = rbe_app_open(s->settings, mode, &app, e);
     if (code != RBE_OK && code != RBE_UNAVAILABLE && s->settings->database.auto_migrate) {
         RBE_TRY(rbe_app_update(s->settings, NULL, e));
-        code = rbe_app_open(s->settings, s->program->mode, &app, e);
+        code = rbe_app_open(s->settings, mode, &app, e);
     }
     if (code != RBE_OK)
         return code;
@@ -142,11 +144,11 @@ int rbe_program_main(int argc, char **argv, const struct rbe_program *program)
 
     if (status >= 0)
         return status;
-    bool cgi = !o.listen && rbe_fcgi_is_cgi();
+    s.cgi = !o.listen && rbe_fcgi_is_cgi();
     rbe_log_name_set(program->name);
     if (rbe_settings_load(o.config, &settings, &e) != RBE_OK) {
         status = rbe_code_info(e.code)->exit;
-        if (cgi) {
+        if (s.cgi) {
             /* The request is answered, and the line for the log comes with that. */
             e.code = RBE_FAULT;
             s.unusable = &e;
@@ -156,7 +158,7 @@ int rbe_program_main(int argc, char **argv, const struct rbe_program *program)
         }
     } else {
         rbe_log_level_set((enum rbe_log_level)settings.log.level);
-        if (!cgi && check(&s, &e) != RBE_OK)
+        if (!s.cgi && check(&s, &e) != RBE_OK)
             status = complain(program, &e);
         else
             status = serve(&s, &o);

@@ -27,3 +27,19 @@ CREATE TABLE mirror_copy (
     verified_at     INTEGER NOT NULL,
     PRIMARY KEY (package, mirror)
 ) STRICT, WITHOUT ROWID;
+
+-- A number that differs after anything was changed that an answer may rest on, by whatever program: what processes keep
+-- in memory goes by it. New rows are counted by the writer, and show in what is offered; the rest counts itself.
+CREATE TABLE change (
+    id              INTEGER PRIMARY KEY CHECK (id = 0),
+    number          INTEGER NOT NULL
+) STRICT;
+INSERT INTO change (id, number) VALUES (0, 1);
+CREATE TRIGGER resource_changed AFTER UPDATE ON resource BEGIN UPDATE change SET number = number + 1 WHERE id = 0; END;
+CREATE TRIGGER resource_gone AFTER DELETE ON resource BEGIN UPDATE change SET number = number + 1 WHERE id = 0; END;
+CREATE TRIGGER version_changed AFTER UPDATE ON version BEGIN UPDATE change SET number = number + 1 WHERE id = 0; END;
+CREATE TRIGGER version_gone AFTER DELETE ON version BEGIN UPDATE change SET number = number + 1 WHERE id = 0; END;
+CREATE TRIGGER package_changed AFTER UPDATE ON package BEGIN UPDATE change SET number = number + 1 WHERE id = 0; END;
+CREATE TRIGGER package_gone AFTER DELETE ON package BEGIN UPDATE change SET number = number + 1 WHERE id = 0; END;
+CREATE TRIGGER offer_added AFTER INSERT ON offer BEGIN UPDATE change SET number = number + 1 WHERE id = 0; END;
+CREATE TRIGGER offer_gone AFTER DELETE ON offer BEGIN UPDATE change SET number = number + 1 WHERE id = 0; END;

@@ -5,7 +5,9 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#include "lib/core/answer.h"
 #include "lib/core/vercmp.h"
+#include "lib/store/change.h"
 #include "lib/store/resource.h"
 #include "lib/store/version.h"
 #include "lib/wrap/file.h"
@@ -60,10 +62,12 @@ void rbe_app_detach(struct rbe_app *app)
 enum rbe_code rbe_app_reopen(struct rbe_app *app, struct rbe_err *e)
 {
     rbe_autofree char *db = rbe_strfmt("%s/db", app->settings->instance.data_dir);
-    const struct rbe_store_options options = store_options(app->settings, db, app->mode == RBE_APP_READ);
+    const struct rbe_store_options options = store_options(app->settings, db, app->mode != RBE_APP_WRITE);
 
     rbe_app_detach(app);
-    return rbe_store_open(&options, &app->store, e);
+    RBE_TRY(rbe_store_open(&options, &app->store, e));
+    rbe_store_tell(app->store, app->share);
+    return RBE_OK;
 }
 
 static enum rbe_code open_zone(struct rbe_app *app, struct rbe_err *e)
@@ -94,10 +98,12 @@ static enum rbe_code open_parts(struct rbe_app *app, struct rbe_err *e)
     if (open_zone(app, e) != RBE_OK)
         return rbe_err_prefix(e, "extra.quota_time_zone");
     RBE_TRY(rbe_become_owner(settings->instance.data_dir, e));
-    RBE_TRY(rbe_app_reopen(app, e));
     RBE_TRY(rbe_share_open(run, &app->share, e));
+    RBE_TRY(rbe_app_reopen(app, e));
     if (app->mode == RBE_APP_WRITE)
         app->inspector = find_inspector();
+    if (app->mode == RBE_APP_ANSWER)
+        app->answers = rbe_answers_new(settings, app->share);
     return RBE_OK;
 }
 
@@ -126,6 +132,7 @@ void rbe_app_close(struct rbe_app *app)
         return;
     for (size_t i = 0; i < app->signers; i++)
         rbe_hmac_free(app->signer[i]);
+    rbe_answers_free(app->answers);
     rbe_store_close(app->store);
     rbe_share_close(app->share);
     rbe_zone_free(app->zone);

@@ -17,7 +17,8 @@
 #include "lib/store/store.h"
 #include "lib/wrap/hash.h"
 
-enum rbe_app_mode { RBE_APP_READ, RBE_APP_WRITE };
+/* ANSWER reads and keeps answers ready, for a process that is asked again and again. */
+enum rbe_app_mode { RBE_APP_READ, RBE_APP_ANSWER, RBE_APP_WRITE };
 
 /* On whose behalf the process acts, for the record of what it changes (deed.h). Texts are the caller's. */
 struct rbe_actor {
@@ -36,7 +37,8 @@ struct rbe_app {
     struct rbe_zone *zone;                       /* extra.quota_time_zone; NULL is UTC */
     uint64_t nonce;                              /* of the next download key (grant.h) */
     char *shell;                                 /* "shell USER" */
-    char *inspector;                             /* path of rbe-inspect; NULL with RBE_APP_READ */
+    struct rbe_answers *answers;                 /* ready ones (lib/core/answer); NULL: none are kept */
+    char *inspector;                             /* path of rbe-inspect; NULL where nothing is written */
 };
 
 /* Settings must outlive the app. Becomes the owner of the data directory when started as root (rbe_become_owner). */

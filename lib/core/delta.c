@@ -14,6 +14,7 @@
 #include "lib/core/sweep.h"
 #include "lib/core/vercmp.h"
 #include "lib/patch/build.h"
+#include "lib/store/change.h"
 #include "lib/store/resource.h"
 #include "lib/store/version.h"
 #include "lib/wrap/json.h"
@@ -249,8 +250,10 @@ static enum rbe_code put_row(struct rbe_app *app, const struct rbe_job *j, struc
     RBE_TRY(rbe_store_begin(app->store, RBE_BASE_RELEASES, e));
     enum rbe_code code = still_wanted(app, j, arena, m, ret_why, e);
 
-    if (code == RBE_OK && !*ret_why)
+    if (code == RBE_OK && !*ret_why) {
+        rbe_store_touch(app->store, m->target.rid);
         code = rbe_package_put(app->store, &m->row, e);
+    }
     if (code == RBE_OK && !*ret_why)
         return rbe_store_commit(app->store, RBE_BASE_RELEASES, e);
     rbe_store_rollback(app->store, RBE_BASE_RELEASES);

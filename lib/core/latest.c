@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "lib/core/access.h"
+#include "lib/core/answer.h"
 #include "lib/core/demand.h"
 #include "lib/core/vercmp.h"
-#include "lib/store/resource.h"
 #include "lib/store/version.h"
 
 static const char *const updates[RBE_UPDATE_MAX] = {
@@ -48,6 +48,11 @@ const char *rbe_update_name(enum rbe_update update)
 const char *rbe_format_name(enum rbe_format format)
 {
     return format < RBE_FORMAT_MAX ? formats[format] : NULL;
+}
+
+static enum rbe_code not_found(struct rbe_err *e)
+{
+    return rbe_fail(e, RBE_NOTFOUND, "resource not found");
 }
 
 /* ---- which is latest ---- */
@@ -100,7 +105,7 @@ static enum rbe_code find_latest(struct search *s)
     RBE_TRY(rbe_offer_list(store, s->resource.id, (int)s->q->channel, (int)s->q->system, (int)s->q->arch, s->arena,
                            &offers, &n, s->e));
     if (n == 0)
-        return rbe_fail(s->e, RBE_NOTFOUND, "resource not found");
+        return not_found(s->e);
     const struct rbe_offer *best = choose(offers, n);
     RBE_TRY(rbe_version_get(store, best->version, s->arena, &s->version, s->e));
     return rbe_package_get(store, best->package, s->arena, &s->package, s->e);
@@ -195,9 +200,9 @@ static bool buildable(const struct search *s, const struct rbe_package *source)
            has_tree(source) && has_tree(&s->package);
 }
 
-/* Finds the incremental for this client, or notes that it is wanted. */
-static enum rbe_code find_patch(const struct search *s, const struct standing *on, struct rbe_package *ret,
-                                bool *ret_found)
+/* Finds the incremental for this client, or says which is wanted. */
+static enum rbe_code find_patch(const struct search *s, const struct standing *on, struct rbe_latest *wanted,
+                                struct rbe_package *ret, bool *ret_found)
 {
     struct rbe_package source;
 
@@ -209,8 +214,10 @@ static enum rbe_code find_patch(const struct search *s, const struct standing *o
         return RBE_OK;
     RBE_TRY(rbe_package_find_patch(s->app->store, s->package.id, source.id, RBE_FORMAT_FILES, s->arena, ret, ret_found,
                                    s->e));
-    if (!*ret_found && buildable(s, &source))
-        rbe_demand_note(s->app->share, source.id, s->package.id);
+    if (!*ret_found && buildable(s, &source)) {
+        wanted->wanted_from = source.id;
+        wanted->wanted_to = s->package.id;
+    }
     *ret_found = *ret_found && !ret->purged_at && ret->size < s->package.size;
     return RBE_OK;
 }
@@ -223,7 +230,7 @@ static enum rbe_code decide(const struct search *s, const struct standing *on, s
 
     ret->update = is_latest(s, on) ? RBE_UPDATE_NONE : RBE_UPDATE_FULL;
     if (ret->update == RBE_UPDATE_FULL)
-        RBE_TRY(find_patch(s, on, &patch, &found));
+        RBE_TRY(find_patch(s, on, ret, &patch, &found));
     if (found) {
         given = &patch;
         ret->update = RBE_UPDATE_INCREMENTAL;
@@ -233,24 +240,47 @@ static enum rbe_code decide(const struct search *s, const struct standing *on, s
     memcpy(ret->sha256, given->sha256, sizeof(ret->sha256));
     ret->grant.kind = RBE_GRANT_DOWNLOAD;
     ret->grant.package = given->id;
-    ret->grant.expires = s->q->now + s->app->settings->extra.download_effective_time;
-    if (rbe_region_valid(s->q->region))
-        memcpy(ret->grant.region, s->q->region, strlen(s->q->region));
     return RBE_OK;
+}
+
+/* The record as one sees it who may know all. What is read is of one moment. */
+static enum rbe_code search(struct search *s, struct rbe_latest *ret)
+{
+    struct standing on;
+
+    RBE_TRY(find_latest(s));
+    RBE_TRY(find_standing(s, &on));
+    *ret = (struct rbe_latest){
+        .rid = s->resource.rid,
+        .version_name = s->version.name,
+        .version_number = s->version.number,
+        .channel = (enum rbe_channel)s->version.channel,
+        .system = (enum rbe_system)s->package.system,
+        .arch = (enum rbe_arch)s->package.arch,
+        .named = on.known && on.version.id == s->version.id,
+        .release_note = s->version.release_note,
+        .custom_data = s->version.custom_data,
+        .published_at = s->version.created_at,
+        .resource = s->resource.id,
+        .on = on.known ? on.version.id : 0,
+        .access = s->resource.access,
+    };
+    return decide(s, &on, ret);
 }
 
 /* ---- who may know ---- */
 
 /* *ret_told: the asker may know more than the version's data. */
-static enum rbe_code judge(const struct search *s, struct rbe_latest *ret, bool *ret_told)
+static enum rbe_code judge(struct rbe_app *app, const struct rbe_question *q, struct rbe_arena *arena,
+                           struct rbe_latest *ret, bool *ret_told, struct rbe_err *e)
 {
-    const struct rbe_access_ask ask = {.cdk = s->q->cdk, .resource = s->resource.id, .now = s->q->now};
+    const struct rbe_access_ask ask = {.cdk = q->cdk, .resource = ret->resource, .now = q->now};
     struct rbe_access_verdict verdict;
 
-    *ret_told = s->resource.access == RBE_ACCESS_PUBLIC && !s->q->cdk_always;
-    if (*ret_told || !s->q->cdk[0])
+    *ret_told = ret->access == RBE_ACCESS_PUBLIC && !q->cdk_always;
+    if (*ret_told || !q->cdk[0])
         return RBE_OK;
-    RBE_TRY(rbe_access_cdk(s->app, &ask, s->arena, &verdict, s->e));
+    RBE_TRY(rbe_access_cdk(app, &ask, arena, &verdict, e));
     ret->verdict = verdict.code;
     *ret_told = verdict.code == RBE_OK;
     ret->cdk_expires = verdict.expires_at;
@@ -258,29 +288,56 @@ static enum rbe_code judge(const struct search *s, struct rbe_latest *ret, bool 
     return RBE_OK;
 }
 
+/* Takes out what this asker may not know. */
+static void withhold(struct rbe_latest *ret)
+{
+    ret->update = RBE_UPDATE_UNTOLD;
+    ret->format = RBE_FORMAT_FULL;
+    ret->file_size = 0;
+    memset(ret->sha256, 0, sizeof(ret->sha256));
+    ret->grant = (struct rbe_grant){0};
+}
+
+/* ---- all of it ---- */
+
+static enum rbe_code find_ready(struct rbe_app *app, const struct rbe_question *q, struct rbe_arena *arena,
+                                struct rbe_latest *ret, struct rbe_err *e)
+{
+    struct search s = {.app = app, .q = q, .arena = arena, .e = e};
+
+    switch (rbe_answer_find(app, q, ret)) {
+    case RBE_ANSWER_RECORD:
+        return RBE_OK;
+    case RBE_ANSWER_ABSENT:
+        return not_found(e);
+    case RBE_ANSWER_UNKNOWN:
+        break;
+    }
+    RBE_TRY(rbe_store_snapshot_begin(app->store, e));
+    enum rbe_code code = search(&s, ret);
+    rbe_store_snapshot_end(app->store);
+    if (code == RBE_OK)
+        rbe_answer_keep(app, ret);
+    else if (code == RBE_NOTFOUND)
+        rbe_answer_keep(app, NULL);
+    return code;
+}
+
 enum rbe_code rbe_latest_find(struct rbe_app *app, const struct rbe_question *q, struct rbe_arena *arena,
                               struct rbe_latest *ret, struct rbe_err *e)
 {
-    struct search s = {.app = app, .q = q, .arena = arena, .e = e};
-    struct standing on;
     bool told;
 
-    RBE_TRY(find_latest(&s));
-    RBE_TRY(find_standing(&s, &on));
-    *ret = (struct rbe_latest){
-        .rid = s.resource.rid,
-        .version_name = s.version.name,
-        .version_number = s.version.number,
-        .channel = (enum rbe_channel)s.version.channel,
-        .system = (enum rbe_system)s.package.system,
-        .arch = (enum rbe_arch)s.package.arch,
-        .named = on.known && on.version.id == s.version.id,
-        .update = RBE_UPDATE_UNTOLD,
-        .release_note = s.version.release_note,
-        .custom_data = s.version.custom_data,
-        .published_at = s.version.created_at,
-        .verdict = RBE_OK,
-    };
-    RBE_TRY(judge(&s, ret, &told));
-    return told ? decide(&s, &on, ret) : RBE_OK;
+    RBE_TRY(find_ready(app, q, arena, ret, e));
+    RBE_TRY(judge(app, q, arena, ret, &told, e));
+    if (!told) {
+        withhold(ret);
+        return RBE_OK;
+    }
+    if (ret->wanted_to)
+        rbe_demand_note(app->share, ret->wanted_from, ret->wanted_to);
+    ret->grant.expires = q->now + app->settings->extra.download_effective_time;
+    if (rbe_region_valid(q->region))
+        memcpy(ret->grant.region, q->region, strlen(q->region));
+    return RBE_OK;
 }

@@ -7,7 +7,9 @@
 #include "lib/core/grant.h"
 #include "lib/core/target.h"
 #include "lib/store/package.h"
+#include "lib/store/resource.h"
 
+/* What the record depends on must also be in the key of lib/core/answer.c; cdk, region and now come in afterwards. */
 struct rbe_question {
     const char *rid;
     enum rbe_channel channel;
@@ -40,6 +42,12 @@ struct rbe_latest {
     int64_t published_at;
     int64_t cdk_expires;         /* 0: none or never */
     enum rbe_code verdict;       /* RBE_OK, or what is wrong with the cdk (RBE_CDK_*) */
+    /* What the files of this room know beside. */
+    int64_t resource;            /* row ids: its own, */
+    int64_t on;                  /* of the version the client is on, 0 when it is not known, */
+    int64_t wanted_from, wanted_to;  /* and of the full packages that an incremental is missing between, or 0 */
+    enum rbe_resource_access access;
+    struct rbe_answer *kept;     /* where the record is kept, or NULL */
 };
 
 /* "none", "full", "incremental"; NULL for untold. */
@@ -47,8 +55,9 @@ const char *rbe_update_name(enum rbe_update update);
 /* "files", …; NULL for a full package. */
 const char *rbe_format_name(enum rbe_format format);
 
-/* Unknown resource or nothing for this platform: RBE_NOTFOUND "resource not found". Texts live in the arena. Notes a
- * missing incremental in the shared file (lib/core/demand), writes nothing else. */
+/* Unknown resource or nothing for this platform: RBE_NOTFOUND "resource not found". Texts live in the arena, or in the
+ * table of ready answers until the next question. Notes a missing incremental in the shared file (lib/core/demand), writes
+ * nothing else. */
 enum rbe_code rbe_latest_find(struct rbe_app *app, const struct rbe_question *q, struct rbe_arena *arena,
                               struct rbe_latest *ret, struct rbe_err *e) RBE_MUST_USE;
 

@@ -7,10 +7,13 @@
 #include "lib/core/deed.h"
 #include "lib/core/release.h"
 #include "lib/core/target.h"
+#include "lib/store/change.h"
 
-static enum rbe_code begin(struct rbe_app *app, struct rbe_err *e)
+static enum rbe_code begin(struct rbe_app *app, const struct rbe_resource *resource, struct rbe_err *e)
 {
-    return rbe_store_begin(app->store, RBE_BASE_RELEASES, e);
+    RBE_TRY(rbe_store_begin(app->store, RBE_BASE_RELEASES, e));
+    rbe_store_touch(app->store, resource->rid);
+    return RBE_OK;
 }
 
 /* Ends the transaction: what was changed stays only when all of it went well. */
@@ -82,7 +85,7 @@ enum rbe_code rbe_release_describe(struct rbe_app *app, const struct rbe_resourc
                                    struct rbe_version *ret, struct rbe_err *e)
 {
     RBE_TRY(rbe_version_name_check("version_name", words->version_name, e));
-    RBE_TRY(begin(app, e));
+    RBE_TRY(begin(app, resource, e));
     return end(app, describe(app, resource, words, arena, ret, e), e);
 }
 
@@ -106,7 +109,7 @@ static enum rbe_code withdraw(struct rbe_app *app, const struct rbe_resource *re
 enum rbe_code rbe_release_withdraw(struct rbe_app *app, const struct rbe_resource *resource, const char *name,
                                    struct rbe_arena *arena, struct rbe_version *ret, struct rbe_err *e)
 {
-    RBE_TRY(begin(app, e));
+    RBE_TRY(begin(app, resource, e));
     enum rbe_code code = find(app, resource, name, arena, ret, e);
     if (code == RBE_OK)
         code = withdraw(app, resource, ret, e);
@@ -116,7 +119,7 @@ enum rbe_code rbe_release_withdraw(struct rbe_app *app, const struct rbe_resourc
 enum rbe_code rbe_release_withdraw_all(struct rbe_app *app, const struct rbe_resource *resource, int64_t *ret_n,
                                        struct rbe_err *e)
 {
-    RBE_TRY(begin(app, e));
+    RBE_TRY(begin(app, resource, e));
     enum rbe_code code = rbe_version_withdraw(app->store, resource->id, 0, rbe_clock_now(), ret_n, e);
     if (code == RBE_OK && *ret_n > 0)
         code = rbe_deed_record(app, &(struct rbe_deed){.action = "resource delete", .rid = resource->rid,
@@ -153,7 +156,7 @@ enum rbe_code rbe_release_promote(struct rbe_app *app, const struct rbe_resource
     enum rbe_channel to;
 
     RBE_TRY(rbe_channel_parse(channel, &to, e));
-    RBE_TRY(begin(app, e));
+    RBE_TRY(begin(app, resource, e));
     enum rbe_code code = find(app, resource, name, arena, ret, e);
     if (code == RBE_OK)
         code = promote(app, resource, ret, to, e);

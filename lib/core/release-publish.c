@@ -15,6 +15,7 @@
 #include "lib/core/depot.h"
 #include "lib/core/release.h"
 #include "lib/core/vercmp.h"
+#include "lib/store/change.h"
 #include "lib/patch/inspector.h"
 
 enum { EXTENSION_MAX = 16 };
@@ -319,6 +320,7 @@ static enum rbe_code name_it(struct publish *w, struct rbe_err *e)
     RBE_TRY(version ? update_version(w, e) : put_version(w, now, e));
     RBE_TRY(put_package(w, now, e));
     RBE_TRY(record(w, e));
+    rbe_store_touch(w->app->store, w->ret->resource.rid);
     return rbe_offer_refresh(w->app->store, w->ret->resource.id, e);
 }
 

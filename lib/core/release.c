@@ -1,5 +1,6 @@
 /* Resources, and what became of a publish. Publishing itself is in release-publish.c. */
 #include "lib/core/release.h"
+#include "lib/store/change.h"
 
 #include <string.h>
 
@@ -127,6 +128,7 @@ enum rbe_code rbe_release_create(struct rbe_app *app, const struct rbe_resource_
     ret->always_include = globs_json(d, arena);
 
     RBE_TRY(rbe_store_begin(app->store, RBE_BASE_RELEASES, e));
+    rbe_store_touch(app->store, ret->rid);
     enum rbe_code code = rbe_resource_put(app->store, ret, e);
     if (code == RBE_OK)
         code = rbe_deed_record(app, &(struct rbe_deed){.action = "resource create", .rid = ret->rid,

@@ -170,6 +170,10 @@ static const struct rbe_conf_key table[] = {
              "systems."},
     {FIELD(database, auto_migrate), .type = RBE_CONF_BOOL, .preset = "true",
      .help = "Bring the databases up to date when a program starts. false: only rbe-admin migrate does."},
+    {FIELD(cache, answers), .type = RBE_CONF_INT, .preset = "4096", .max = 1000000, .reloadable = true,
+     .help = "The most answers that each process of latest.fcgi keeps ready. 0 keeps none."},
+    {FIELD(cache, bytes), .type = RBE_CONF_SIZE, .preset = "2M", .min = 64 * KIB, .max = 1LL << 34, .reloadable = true,
+     .help = "The most memory that they take in each process."},
     {FIELD(storage, sendfile), .type = RBE_CONF_WORD, .preset = "none", .words = sendfile_words, .reloadable = true,
      .help = "How files are sent: none (by the program itself), x-sendfile (lighttpd, Apache with mod_xsendfile) or "
              "x-accel (nginx)."},

@@ -35,6 +35,9 @@ struct rbe_settings {
         bool auto_migrate;
     } database;
     struct {
+        int64_t answers, bytes;              /* of the table of ready answers of one process; 0 answers: none */
+    } cache;
+    struct {
         int sendfile;                        /* enum rbe_sendfile */
         const char *accel_prefix;            /* of X-Accel-Redirect: "/rbe-packages/" */
     } storage;

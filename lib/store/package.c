@@ -35,6 +35,7 @@ enum rbe_code rbe_package_put(struct rbe_store *s, struct rbe_package *p, struct
         rbe_db_int(p->created_at), rbe_db_int(p->purged_at));
     bool new;
 
+    s->added = true;
     RBE_TRY(rbe_sql_put(s, RBE_SQL_PACKAGE_PUT, values, &p->id, &new, e));
     if (!new)
         return rbe_fail(e, RBE_VERSION_EXISTS,

@@ -34,6 +34,7 @@ enum rbe_code rbe_resource_put(struct rbe_store *s, struct rbe_resource *r, stru
         rbe_db_text(or_else(r->always_include, "[]")), rbe_db_int(r->created_at));
     bool new;
 
+    s->added = true;
     RBE_TRY(rbe_sql_put(s, RBE_SQL_RESOURCE_PUT, values, &r->id, &new, e));
     if (!new)
         return rbe_fail(e, RBE_RESOURCE_EXISTS, "resource %s exists", r->rid);

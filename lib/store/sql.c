@@ -30,6 +30,11 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
     [RBE_SQL_META_FIND] = RELEASES("meta find", "SELECT value FROM meta WHERE key = ?1"),
     [RBE_SQL_META_PUT] = RELEASES("meta put", "INSERT INTO meta (key, value) VALUES (?1, ?2) "
                                               "ON CONFLICT (key) DO UPDATE SET value = excluded.value"),
+    [RBE_SQL_CHANGE_NUMBER] = RELEASES("change number", "SELECT number FROM change WHERE id = 0"),
+    [RBE_SQL_CHANGE_COUNT] = RELEASES("change count", "UPDATE change SET number = number + 1 WHERE id = 0"),
+    /* Deferred: the first statement after it takes the snapshot, and no lock is held that a writer would wait for. */
+    [RBE_SQL_SNAPSHOT_BEGIN] = RELEASES("snapshot begin", "BEGIN"),
+    [RBE_SQL_SNAPSHOT_END] = RELEASES("snapshot end", "COMMIT"),
 
     [RBE_SQL_RESOURCE_PUT] =
         RELEASES("resource put", "INSERT INTO resource (rid, name, description, update_type, access, ordering, "

@@ -7,12 +7,17 @@
 #ifndef RBE_STORE_SQL_H
 #define RBE_STORE_SQL_H
 
+#include "lib/base/share.h"
 #include "lib/store/store.h"
 #include "lib/wrap/db.h"
 
 enum rbe_sql {
     RBE_SQL_META_FIND,
     RBE_SQL_META_PUT,
+    RBE_SQL_CHANGE_NUMBER,
+    RBE_SQL_CHANGE_COUNT,
+    RBE_SQL_SNAPSHOT_BEGIN,
+    RBE_SQL_SNAPSHOT_END,
     RBE_SQL_RESOURCE_PUT,
     RBE_SQL_RESOURCE_GET,
     RBE_SQL_RESOURCE_LIST,
@@ -83,15 +88,26 @@ struct rbe_sql_text {
 };
 const struct rbe_sql_text *rbe_sql_text(enum rbe_sql id);
 
+enum { RBE_STORE_TOUCHED_MAX = 16 };
+
 struct rbe_store {
     struct rbe_store_options options;
     char *dir;
     struct rbe_db *db[RBE_BASE_MAX];
     struct rbe_db_stmt *kept[RBE_SQL_MAX];
+    struct rbe_share *share;                     /* where changes are told; NULL: nowhere */
+    int64_t change, version;                     /* change number at begin; data_version when last looked at */
+    bool added;                                  /* this transaction put rows that an answer may rest on */
+    unsigned touched[RBE_STORE_TOUCHED_MAX];     /* words of the resources this transaction changes */
+    size_t n_touched;                            /* RBE_STORE_TOUCHED_MAX: too many to tell one by one */
 };
 /* The connection of a database, opened now if it was not yet. */
 enum rbe_code rbe_store_db(struct rbe_store *s, enum rbe_base base, struct rbe_db **ret, struct rbe_err *e)
     RBE_MUST_USE;
+
+/* What change.c does at begin and commit of the releases database (lib/store/change.h). */
+enum rbe_code rbe_change_begin(struct rbe_store *s, struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_change_commit(struct rbe_store *s, struct rbe_db *db, struct rbe_err *e) RBE_MUST_USE;
 
 /* Copies the present row into ret. */
 typedef void rbe_sql_reader(struct rbe_db_stmt *st, struct rbe_arena *arena, void *ret);

@@ -123,7 +123,13 @@ enum rbe_code rbe_store_begin(struct rbe_store *s, enum rbe_base base, struct rb
     struct rbe_db *db;
 
     RBE_TRY(rbe_store_db(s, base, &db, e));
-    return rbe_db_begin(db, e);
+    RBE_TRY(rbe_db_begin(db, e));
+    if (base != RBE_BASE_RELEASES)
+        return RBE_OK;
+    enum rbe_code code = rbe_change_begin(s, e);
+    if (code != RBE_OK)
+        rbe_db_rollback(db);
+    return code;
 }
 
 enum rbe_code rbe_store_commit(struct rbe_store *s, enum rbe_base base, struct rbe_err *e)
@@ -131,7 +137,7 @@ enum rbe_code rbe_store_commit(struct rbe_store *s, enum rbe_base base, struct r
     struct rbe_db *db;
 
     RBE_TRY(rbe_store_db(s, base, &db, e));
-    return rbe_db_commit(db, e);
+    return base == RBE_BASE_RELEASES ? rbe_change_commit(s, db, e) : rbe_db_commit(db, e);
 }
 
 void rbe_store_rollback(struct rbe_store *s, enum rbe_base base)
@@ -143,6 +149,20 @@ void rbe_store_rollback(struct rbe_store *s, enum rbe_base base)
 bool rbe_store_inside(const struct rbe_store *s, enum rbe_base base)
 {
     return s->db[base] && rbe_db_in_transaction(s->db[base]);
+}
+
+enum rbe_code rbe_store_snapshot_begin(struct rbe_store *s, struct rbe_err *e)
+{
+    return rbe_sql_run(s, RBE_SQL_SNAPSHOT_BEGIN, RBE_DB_NONE, NULL, e);
+}
+
+void rbe_store_snapshot_end(struct rbe_store *s)
+{
+    struct rbe_err ignored = {0};
+
+    /* Only ends what read: should it fail, the snapshot goes with a rollback. */
+    if (rbe_sql_run(s, RBE_SQL_SNAPSHOT_END, RBE_DB_NONE, NULL, &ignored) != RBE_OK)
+        rbe_store_rollback(s, RBE_BASE_RELEASES);
 }
 
 enum rbe_code rbe_store_change(struct rbe_store *s, int64_t *ret, struct rbe_err *e)

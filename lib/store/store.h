@@ -47,6 +47,10 @@ void rbe_store_rollback(struct rbe_store *s, enum rbe_base base);
 
 /* Whether a transaction of it is open. */
 bool rbe_store_inside(const struct rbe_store *s, enum rbe_base base);
+/* What is read of the releases database in between is of one moment, and costs less than statements by themselves. Not
+ * inside a transaction; every begin that went well has its end. */
+enum rbe_code rbe_store_snapshot_begin(struct rbe_store *s, struct rbe_err *e) RBE_MUST_USE;
+void rbe_store_snapshot_end(struct rbe_store *s);
 
 /* A number that differs after any other connection changed the releases database. */
 enum rbe_code rbe_store_change(struct rbe_store *s, int64_t *ret, struct rbe_err *e) RBE_MUST_USE;

@@ -33,6 +33,7 @@ enum rbe_code rbe_version_put(struct rbe_store *s, struct rbe_version *v, struct
         rbe_db_int(v->order_by), rbe_db_blob(v->order_key, v->order_len),
         rbe_db_text(v->release_note ? v->release_note : ""), rbe_db_text(v->custom_data ? v->custom_data : ""),
         rbe_db_int(v->created_at), rbe_db_int(v->withdrawn_at));
+    s->added = true;
     RBE_TRY(rbe_sql_put(s, RBE_SQL_VERSION_PUT, values, &v->id, &new, e));
     if (!new)
         return rbe_fail(e, RBE_VERSION_EXISTS, "version %s exists", v->name);

@@ -122,6 +122,25 @@ struct rbe_jsonw *rbe_resp_json(struct rbe_resp *p, int code, const char *msg)
     return &p->json;
 }
 
+static void close_envelope(struct rbe_resp *p)
+{
+    if (p->kind == RBE_RESP_JSON)
+        rbe_str_puts(&p->body, p->body.len == p->data_at ? "null}" : "}");
+    p->kind = p->kind == RBE_RESP_JSON ? RBE_RESP_TEXT : p->kind;
+}
+
+const struct rbe_str *rbe_resp_rendered(struct rbe_resp *p, int *ret_status)
+{
+    close_envelope(p);
+    *ret_status = p->status;
+    return &p->body;
+}
+
+struct rbe_str *rbe_resp_json_text(struct rbe_resp *p)
+{
+    return rbe_resp_text(p, json_type);
+}
+
 struct rbe_str *rbe_resp_text(struct rbe_resp *p, const char *content_type)
 {
     rbe_str_reset(&p->body);
@@ -203,8 +222,7 @@ enum rbe_code rbe_resp_send(struct rbe_resp *p, struct rbe_err *e)
 {
     if (p->kind == RBE_RESP_FILE)
         return rbe_filebody_send(p, e);
-    if (p->kind == RBE_RESP_JSON)
-        rbe_str_puts(&p->body, p->body.len == p->data_at ? "null}" : "}");
+    close_envelope(p);
     rbe_resp_head(p, p->content_type, p->status == 204 ? -1 : (int64_t)p->body.len);
     if (p->req->method != RBE_HEAD && p->status != 204) {
         rbe_str_put(&p->head, rbe_str_text(&p->body), p->body.len);

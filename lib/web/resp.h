@@ -20,6 +20,10 @@ void rbe_resp_headerf(struct rbe_resp *p, const char *name, const char *fmt, ...
 
 /* Starts the envelope with this code and message; the caller writes one value with key NULL, or none for null. */
 struct rbe_jsonw *rbe_resp_json(struct rbe_resp *p, int code, const char *msg);
+/* The body as it will be sent, and its status: nothing more can be written then. */
+const struct rbe_str *rbe_resp_rendered(struct rbe_resp *p, int *ret_status);
+/* In place of rbe_resp_json: the whole of a JSON body, for one who has it rendered. */
+struct rbe_str *rbe_resp_json_text(struct rbe_resp *p);
 /* A body of another type, written into the string that is returned. */
 struct rbe_str *rbe_resp_text(struct rbe_resp *p, const char *content_type);
 

@@ -6,12 +6,13 @@
  */
 #include "lib/wrap/hash.h"
 
+#include <errno.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
-#include <openssl/rand.h>
 #include <string.h>
+#include <sys/random.h>
 
 struct rbe_sha256 {
     EVP_MD_CTX *ctx;
@@ -141,9 +142,12 @@ void rbe_random(void *ret, size_t n)
 {
     unsigned char *p = ret;
 
-    /* RAND_bytes counts in int */
-    for (size_t part; n; n -= part, p += part) {
-        part = n < 65536 ? n : 65536;
-        must(RAND_bytes(p, (int)part) == 1);
+    /* The kernel's own: libcrypto's generator takes longer to start than a CGI program to answer. */
+    while (n > 0) {
+        ssize_t got = getrandom(p, n, 0);
+
+        must(got > 0 || errno == EINTR);
+        p += got > 0 ? got : 0;
+        n -= got > 0 ? (size_t)got : 0;
     }
 }

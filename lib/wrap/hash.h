@@ -1,4 +1,4 @@
-/* SHA-256, HMAC-SHA256 and random bytes, by OpenSSL's libcrypto. No other file includes its headers. */
+/* SHA-256 and HMAC-SHA256 by OpenSSL's libcrypto, and random bytes. No other file includes its headers. */
 #ifndef RBE_WRAP_HASH_H
 #define RBE_WRAP_HASH_H
 
