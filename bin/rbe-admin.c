@@ -47,6 +47,11 @@ static const struct rbe_cli_option job_options[] = {
     {.name = NULL},
 };
 
+static const struct rbe_cli_option purge_options[] = {
+    {.name = "--resource", .value = "RID", .help = "only of this resource (all)"},
+    {.name = NULL},
+};
+
 static const struct rbe_cli_option audit_options[] = {
     {.name = "--limit", .value = "N", .help = "at most so many (100)"},
     {.name = "--since", .value = "SPAN", .help = "only the last of it, such as 7d"},
@@ -89,6 +94,8 @@ static const struct rbe_cli_verb verbs[] = {
     {"audit", "", audit_options, RBE_CLI_READ, rbe_admin_audit, "List who changed what, newest first."},
     {"secret rotate", "", NULL, RBE_CLI_SETTINGS, rbe_admin_secret_rotate,
      "Put a fresh secret in front of auth.sign_secret; those behind it still verify."},
+    {"purge", "", purge_options, RBE_CLI_WRITE, rbe_admin_purge,
+     "Stop offering old packages; rbe-batch removes their files when nobody can be on the way to them."},
     {"config check", "", NULL, RBE_CLI_SETTINGS, rbe_admin_config_check,
      "Look whether the configuration can work: files, rights, databases, secrets."},
     {"config list", "", NULL, RBE_CLI_SETTINGS, rbe_admin_config_list, "List every setting with its present value."},

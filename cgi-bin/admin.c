@@ -205,6 +205,7 @@ int main(int argc, char **argv)
                                  delete_call = {RBE_SCOPE_ADMIN, true, rbe_call_delete_resource},
                                  resources_call = {RBE_SCOPE_ADMIN, false, rbe_call_list_resources},
                                  resource_call = {RBE_SCOPE_ADMIN, true, rbe_call_show_resource},
+                                 purge_call = {RBE_SCOPE_ADMIN, false, rbe_call_purge},
                                  versions_call = {RBE_SCOPE_ADMIN, true, rbe_call_list_versions};
     static const struct rbe_route routes[] = {
         {.methods = RBE_POST, .pattern = "/resources", .handle = handle_call, .data = &create_resource_call},
@@ -222,6 +223,7 @@ int main(int argc, char **argv)
         {.methods = RBE_GET, .pattern = "/admin/resources", .handle = handle_call, .data = &resources_call},
         {.methods = RBE_GET, .pattern = "/admin/resources/{}", .handle = handle_call, .data = &resource_call},
         {.methods = RBE_GET, .pattern = "/admin/resources/{}/versions", .handle = handle_call, .data = &versions_call},
+        {.methods = RBE_POST, .pattern = "/admin/purge", .handle = handle_call, .data = &purge_call},
         {.methods = RBE_GET, .pattern = "/health", .handle = handle_health},
         {.methods = RBE_GET, .pattern = "/metrics", .handle = handle_metrics},
     };

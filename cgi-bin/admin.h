@@ -37,5 +37,6 @@ rbe_call_handler rbe_call_list_versions;
 rbe_call_handler rbe_call_set_release_note;
 rbe_call_handler rbe_call_set_custom_data;
 rbe_call_handler rbe_call_withdraw_version;
+rbe_call_handler rbe_call_purge;
 
 #endif

@@ -7,6 +7,12 @@ ALTER TABLE job ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE job ADD COLUMN cpu_ms INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE job ADD COLUMN rss_bytes INTEGER NOT NULL DEFAULT 0;
 
+-- How far somebody who walks something has come.
+CREATE TABLE mark (
+    name            TEXT NOT NULL PRIMARY KEY,
+    value           INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- When a token was last used, to the minute.
 CREATE TABLE token_use (
     token           INTEGER PRIMARY KEY,                    -- row id in rbe.db

@@ -202,17 +202,26 @@ enum rbe_code rbe_depot_put(struct rbe_app *app, const char *tmp_path, const cha
     return RBE_OK;
 }
 
-void rbe_depot_drop(struct rbe_app *app, const char *path)
+enum rbe_code rbe_depot_remove(struct rbe_app *app, const char *path, struct rbe_err *e)
 {
     const char *data = app->settings->instance.data_dir;
     size_t len = dir_part(path);
 
     if (!len)
-        return;
+        return rbe_fail(e, RBE_FAULT, "the database names a package at '%s'", path);
     rbe_autofree char *dir = rbe_strfmt("%s/packages/%.*s", data, (int)len, path);
     rbe_autofree char *away = rbe_strfmt("%s/tmp/%.*s", data, KEY_TEXT, path + 2);
     /* out of sight at once, and swept from tmp/ when this process dies half-way */
-    discard(rename(dir, away) == 0 ? away : dir);
+    if (rename(dir, away) < 0 && errno != ENOENT)
+        return rbe_fail_errno(e, "cannot move %s to %s", dir, away);
+    return rbe_dir_remove(away, e);
+}
+
+void rbe_depot_drop(struct rbe_app *app, const char *path)
+{
+    /* what stays is named by no row, and is an orphan to rbe-admin verify */
+    if (rbe_depot_remove(app, path, NULL) != RBE_OK)
+        return;
 }
 
 /* ---- out ---- */

@@ -24,6 +24,8 @@ enum rbe_code rbe_depot_put(struct rbe_app *app, const char *tmp_path, const cha
                             struct rbe_err *e) RBE_MUST_USE;
 /* Takes a package away again that no row names. */
 void rbe_depot_drop(struct rbe_app *app, const char *path);
+/* The same, saying why it could not be. What is gone already is no failure. */
+enum rbe_code rbe_depot_remove(struct rbe_app *app, const char *path, struct rbe_err *e) RBE_MUST_USE;
 /* Missing: RBE_FAULT, because a row names it. */
 enum rbe_code rbe_depot_open(struct rbe_app *app, const char *path, int *ret_fd, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_depot_manifest(struct rbe_app *app, const char *path, struct rbe_manifest *ret,

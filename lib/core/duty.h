@@ -14,6 +14,7 @@ struct rbe_duty {
      * final. It is done again when its worker died half-way, so it must bear that. */
     enum rbe_code (*run)(struct rbe_app *app, struct rbe_job *j, struct rbe_arena *arena, const char **ret_note,
                          struct rbe_err *e);
+    int64_t keep;                /* seconds that jobs are kept when they ended; 0: for ever, so that none is done twice */
 };
 /* NULL for a kind that this program does not know. */
 const struct rbe_duty *rbe_duty_of(enum rbe_job_kind kind);
@@ -25,5 +26,7 @@ struct rbe_chore {
     enum rbe_code (*run)(struct rbe_app *app, int64_t now, struct rbe_err *e);
 };
 const struct rbe_chore *rbe_duty_chores(size_t *ret_n);
+/* A chore: forgets the jobs that were kept long enough. */
+enum rbe_code rbe_duty_forget(struct rbe_app *app, int64_t now, struct rbe_err *e) RBE_MUST_USE;
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "lib/base/codec.h"
 #include "lib/base/log.h"
+#include "lib/core/target.h"
 #include "lib/store/store.h"
 
 enum { KIB = 1024, DAY = 86400, EXAMPLE_WIDTH = 100 };
@@ -60,7 +61,8 @@ static bool authority_valid(const char *text, size_t len)
     return rbe_int_parse(port, 1, 65535, &number);
 }
 
-const char *rbe_settings_check_url(const char *text)
+/* `never` are characters that end the path; rule says so. */
+static const char *check_address(const char *text, const char *never, const char *rule)
 {
     size_t scheme = strncmp(text, "https://", 8) == 0 ? 8 : strncmp(text, "http://", 7) == 0 ? 7 : 0;
     const char *rest = text + scheme;
@@ -68,14 +70,29 @@ const char *rbe_settings_check_url(const char *text)
 
     if (!scheme)
         return "must begin with http:// or https://";
-    if (strpbrk(rest, "?#"))
-        return "must have no query or fragment";
+    if (strpbrk(rest, never))
+        return rule;
     if (!authority || !authority_valid(rest, authority))
         return "must name a host, with a port where it needs one";
     for (const char *c = rest + authority; *c; c++)
         if (*c <= ' ' || *c > '~' || strchr("\"<>\\^`{|}", *c))
             return "must be ASCII without spaces, quotes and the like";
     return NULL;
+}
+
+const char *rbe_settings_check_url(const char *text)
+{
+    return check_address(text, "?#", "must have no query or fragment");
+}
+
+static const char *check_hook(const char *text)
+{
+    return check_address(text, "#", "must have no fragment");
+}
+
+static const char *check_rid(const char *text)
+{
+    return rbe_rid_check("", text, NULL) == RBE_OK ? NULL : "must be a resource id";
 }
 
 static const char *check_block(const char *text)
@@ -188,6 +205,8 @@ static const struct rbe_conf_key table[] = {
      .reloadable = true, .help = "The most bytes a published archive may expand to."},
     {FIELD(batch, max_patches), .type = RBE_CONF_INT, .preset = "20", .max = 1000, .reloadable = true,
      .help = "The most incremental packages that are built to lead to one package. 0 builds none."},
+    {FIELD(batch, purge_interval), .type = RBE_CONF_DURATION, .preset = "0", .max = 366 * DAY, .reloadable = true,
+     .help = "How often rbe-batch purges by itself. 0 is never: only rbe-admin purge and POST /admin/purge do."},
     {FIELD(extra, download_effective_time), .type = RBE_CONF_DURATION, .preset = "10m", .min = 1, .max = 30 * DAY,
      .reloadable = true, .help = "How long a download key lives."},
     {FIELD(extra, download_limit_count), .type = RBE_CONF_INT, .preset = "0", .max = 1000000000, .reloadable = true,
@@ -215,6 +234,19 @@ static const struct rbe_conf_key table[] = {
     {FIELD(extra, origin_secret), .type = RBE_CONF_TEXT, .min = 16, .max = 256, .check = check_header_value,
      .secret = true, .reloadable = true,
      .help = "What a CDN that fetches from this server sends as X-Origin-Secret. When it is empty none may."},
+    {FIELD(extra, keep_versions), .type = RBE_CONF_INT, .preset = "2", .min = 1, .max = 1000, .reloadable = true,
+     .help = "How many versions a purge keeps on each channel, for each system and arch."},
+    {FIELD(extra, create_new_version_webhook), .type = RBE_CONF_TEXT, .max = 2000, .check = check_hook, .secret = true,
+     .reloadable = true,
+     .help = "Where a new version is told, by a POST of JSON. When it is empty nobody is told."},
+    {FIELD(extra, create_new_version_blacklist), .type = RBE_CONF_LIST, .check = check_rid, .reloadable = true,
+     .help = "Resources whose new versions are not told."},
+    {FIELD(extra, purge_error_webhook), .type = RBE_CONF_TEXT, .max = 2000, .check = check_hook, .secret = true,
+     .reloadable = true,
+     .help = "Where it is told, by a POST of JSON, that a purged package cannot be removed. When it is empty nobody is "
+             "told."},
+    {FIELD(extra, webhook_secret), .type = RBE_CONF_TEXT, .min = 16, .max = 256, .secret = true, .reloadable = true,
+     .help = "What deliveries to webhooks are signed with. When it is empty they are not."},
     {FIELD(mirror, targets), .type = RBE_CONF_RECORDS, .record = &rbe_settings_target, .reloadable = true,
      .help = "Where packages are copied to. A place that is named here is used for a package once its copy is "
              "verified."},

@@ -46,6 +46,7 @@ struct rbe_settings {
     } limits;
     struct {
         int64_t max_patches;                 /* a package */
+        int64_t purge_interval;              /* seconds between purges by rbe-batch; 0: none */
     } batch;
     struct {
         int64_t download_effective_time;     /* seconds a download key lives */
@@ -58,6 +59,11 @@ struct rbe_settings {
         struct rbe_conf_groups download_prefix_info; /* of struct rbe_place, one group a region */
         const char *region_from;             /* a request header or a variable of the web server; "" for none */
         const char *origin_secret;           /* what a CDN proves itself by that fetches from here; "" for none */
+        const char *create_new_version_webhook;      /* URL; "" for none */
+        struct rbe_conf_list create_new_version_blacklist;   /* resources that do not notify */
+        const char *purge_error_webhook;     /* URL; "" for none */
+        const char *webhook_secret;          /* signs deliveries; "" leaves them unsigned */
+        int64_t keep_versions;               /* a channel, system and arch */
     } extra;
     struct {
         struct rbe_conf_records targets;     /* of struct rbe_mirror_target */

@@ -146,11 +146,14 @@ static enum rbe_code list_disk(struct run *r, struct rbe_err *e)
 static void remember(struct run *r, const struct rbe_package *p)
 {
     const char *slash = strrchr(p->path, '/');
+
+    r->last = p->id;
+    if (p->removed_at)
+        return;
     rbe_autofree char *manifest = rbe_strfmt("%.*s/" MANIFEST, slash ? (int)(slash - p->path) : 0, p->path);
 
     paths_add(&r->rows, p->path);
     paths_add(&r->rows, manifest);
-    r->last = p->id;
 }
 
 static void check_hash(struct run *r, const struct rbe_package *p, int fd)
@@ -213,7 +216,7 @@ static void check_package(struct run *r, const struct rbe_package *p, struct rbe
     check_manifest(r, p);
 }
 
-/* Goes through the rows behind r->last. What is purged may be there or gone. */
+/* Goes through the rows behind r->last. What is purged may be there or gone; what was removed may not be there. */
 static enum rbe_code walk(struct run *r, void (*each)(struct run *r, const struct rbe_package *p, struct rbe_arena *a),
                           struct rbe_err *e)
 {

@@ -248,6 +248,22 @@ enum rbe_code rbe_job_lease(struct rbe_store *s, const struct rbe_job_worker *me
     return RBE_OK;
 }
 
+static enum rbe_code forget(struct rbe_store *s, enum rbe_job_kind kind, int64_t before, struct rbe_err *e)
+{
+    static const enum rbe_job_state ended[] = {RBE_JOB_DONE, RBE_JOB_FAILED};
+
+    for (size_t i = 0; i < RBE_COUNT(ended); i++)
+        RBE_TRY(rbe_sql_run(s, RBE_SQL_JOB_FORGET,
+                            RBE_DB_VALUES(rbe_db_int(ended[i]), rbe_db_int(kind), rbe_db_int(before)), NULL, e));
+    return RBE_OK;
+}
+
+enum rbe_code rbe_job_forget(struct rbe_store *s, enum rbe_job_kind kind, int64_t before, struct rbe_err *e)
+{
+    RBE_TRY(rbe_store_begin(s, RBE_BASE_USAGE, e));
+    return finish(s, forget(s, kind, before, e), e);
+}
+
 enum rbe_code rbe_job_count(struct rbe_store *s, int64_t target, int64_t *ret, struct rbe_err *e)
 {
     return rbe_sql_number(s, RBE_SQL_JOB_COUNT, RBE_DB_VALUES(rbe_db_int(target)), ret, e);

@@ -13,7 +13,8 @@
 
 #include "lib/store/store.h"
 
-enum rbe_job_kind { RBE_JOB_PATCH, RBE_JOB_KIND_MAX };
+/* As kept in the database: never renumber. */
+enum rbe_job_kind { RBE_JOB_PATCH = 0, RBE_JOB_WEBHOOK = 1, RBE_JOB_PURGE = 2, RBE_JOB_KIND_MAX };
 enum rbe_job_state { RBE_JOB_QUEUED, RBE_JOB_LEASED, RBE_JOB_DONE, RBE_JOB_FAILED, RBE_JOB_STATE_MAX };
 enum { RBE_JOB_RETRIES = 5, RBE_JOB_TRIES = 1 + RBE_JOB_RETRIES, RBE_JOB_LEASE_SECONDS = 60 * 60 };
 
@@ -58,6 +59,9 @@ enum rbe_code rbe_job_fail(struct rbe_store *s, const struct rbe_job *j, const c
  * stays so: RBE_PROCESSING. No such job: RBE_NOTFOUND. ret is the job as it was. */
 enum rbe_code rbe_job_retry(struct rbe_store *s, int64_t id, int64_t now, struct rbe_arena *arena, struct rbe_job *ret,
                             struct rbe_err *e) RBE_MUST_USE;
+/* Deletes jobs of a kind that ended before that time, done and failed, in its own transaction. */
+enum rbe_code rbe_job_forget(struct rbe_store *s, enum rbe_job_kind kind, int64_t before,
+                             struct rbe_err *e) RBE_MUST_USE;
 /* Patch jobs of a target, in any state. */
 enum rbe_code rbe_job_count(struct rbe_store *s, int64_t target, int64_t *ret, struct rbe_err *e) RBE_MUST_USE;
 /* state -1 for all; newest first, at most limit. */

@@ -20,6 +20,7 @@ static void read_package(struct rbe_db_stmt *st, struct rbe_arena *arena, void *
         .files = rbe_db_get_int(st, 12),
         .created_at = rbe_db_get_int(st, 13),
         .purged_at = rbe_db_get_int(st, 14),
+        .removed_at = rbe_db_get_int(st, 15),
     };
     rbe_db_get_bytes(st, 10, p->sha256, sizeof(p->sha256));
     rbe_db_get_bytes(st, 11, p->tree, sizeof(p->tree));
@@ -82,15 +83,27 @@ enum rbe_code rbe_package_list(struct rbe_store *s, int64_t version, int64_t aft
     return RBE_OK;
 }
 
+enum rbe_code rbe_package_purged(struct rbe_store *s, int64_t before, int64_t after, int64_t limit,
+                                 struct rbe_arena *arena, struct rbe_package **ret, size_t *ret_n, struct rbe_err *e)
+{
+    void *rows;
+
+    RBE_TRY(rbe_sql_list(s, RBE_SQL_PACKAGE_PURGED,
+                         RBE_DB_VALUES(rbe_db_int(before), rbe_db_int(after), rbe_db_int(limit)), read_package,
+                         sizeof(**ret), arena, &rows, ret_n, e));
+    *ret = rows;
+    return RBE_OK;
+}
+
 static void read_origin(struct rbe_db_stmt *st, struct rbe_arena *arena, void *ret)
 {
     struct rbe_package_origin *o = ret;
 
     read_package(st, arena, &o->package);
-    o->rid = rbe_db_get_text(st, 15, arena);
-    o->version_name = rbe_db_get_text(st, 16, arena);
-    o->source_name = rbe_db_get_text(st, 17, arena);
-    o->withdrawn_at = rbe_db_get_int(st, 18);
+    o->rid = rbe_db_get_text(st, 16, arena);
+    o->version_name = rbe_db_get_text(st, 17, arena);
+    o->source_name = rbe_db_get_text(st, 18, arena);
+    o->withdrawn_at = rbe_db_get_int(st, 19);
 }
 
 enum rbe_code rbe_package_find_origin(struct rbe_store *s, int64_t id, struct rbe_arena *arena,

@@ -21,7 +21,9 @@ struct rbe_package {
     unsigned char sha256[32];
     unsigned char tree[32];      /* hash of the manifest; zeros where there is none */
     int64_t files;               /* files and links in it; 0 where it is no archive */
-    int64_t created_at, purged_at;
+    int64_t created_at;
+    int64_t purged_at;           /* no longer offered */
+    int64_t removed_at;          /* of a purged one: when its files were taken away */
 };
 
 /* Another package for the same place: RBE_VERSION_EXISTS. Sets id. */
@@ -39,6 +41,11 @@ enum rbe_code rbe_package_find_patch(struct rbe_store *s, int64_t target, int64_
 enum rbe_code rbe_package_list(struct rbe_store *s, int64_t version, int64_t after, int64_t limit,
                                struct rbe_arena *arena, struct rbe_package **ret, size_t *ret_n, struct rbe_err *e)
     RBE_MUST_USE;
+
+/* Purged packages whose files are still there, purged no later than `before`, after row `after` by id, at most limit. */
+enum rbe_code rbe_package_purged(struct rbe_store *s, int64_t before, int64_t after, int64_t limit,
+                                 struct rbe_arena *arena, struct rbe_package **ret, size_t *ret_n,
+                                 struct rbe_err *e) RBE_MUST_USE;
 
 /* What a download needs to know of a package, in one statement. */
 struct rbe_package_origin {

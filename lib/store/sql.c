@@ -9,7 +9,7 @@
 #define OFFER "version, package, number, channel, system, arch, order_by, order_key"
 #define PACKAGE                                                                                                    \
     "p.id, p.version, p.system, p.arch, p.format, p.target, p.source, p.file_type, p.path, p.size, p.sha256, "     \
-    "p.tree, p.files, p.created_at, p.purged_at"
+    "p.tree, p.files, p.created_at, p.purged_at, p.removed_at"
 #define TOKEN "id, name, sha256, scope, rid, created_at, expires_at, revoked_at"
 #define CDK                                                                                                        \
     "c.id, c.sha256, c.prefix, c.resource, c.daily_limit, c.created_at, c.expires_at, c.blocked_at, r.rid FROM cdk c " \
@@ -126,6 +126,30 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
                                    "LEFT JOIN package s ON s.id = p.source LEFT JOIN version o ON o.id = s.version "
                                    "WHERE p.id = ?1"),
 
+    [RBE_SQL_PACKAGE_PURGED] =
+        RELEASES("package purged", "SELECT " PACKAGE " FROM package p WHERE p.purged_at > 0 AND p.removed_at = 0 "
+                                   "AND p.purged_at <= ?1 AND p.id > ?2 ORDER BY p.id LIMIT ?3"),
+
+    [RBE_SQL_STOCK_LIST] =
+        RELEASES("stock list", "SELECT p.id, p.system, p.arch, v.channel, v.order_by, v.order_key, v.number, "
+                               "v.withdrawn_at, EXISTS (SELECT 1 FROM offer o WHERE o.resource = v.resource "
+                               "AND o.system = p.system AND o.arch = p.arch AND o.channel = v.channel "
+                               "AND o.package = p.id) FROM version v JOIN package p ON p.version = v.id "
+                               "WHERE v.resource = ?1 AND p.format = 0 AND p.purged_at = 0 "
+                               "ORDER BY p.system, p.arch, v.channel, v.number"),
+    [RBE_SQL_STOCK_SIZE] =
+        RELEASES("stock size", "SELECT coalesce(sum(size), 0) FROM (SELECT size FROM package "
+                               "WHERE id = ?1 AND purged_at = 0 UNION ALL SELECT size FROM package "
+                               "WHERE target = ?1 AND purged_at = 0)"),
+    [RBE_SQL_STOCK_PURGE] =
+        RELEASES("stock purge", "UPDATE package SET purged_at = ?2 WHERE id = ?1 AND purged_at = 0"),
+    [RBE_SQL_STOCK_PURGE_PATCHES] =
+        RELEASES("stock purge patches", "UPDATE package SET purged_at = ?2 WHERE target = ?1 AND purged_at = 0"),
+    [RBE_SQL_STOCK_WAITING] = RELEASES("stock waiting", "SELECT count(*) FROM package "
+                                                        "WHERE purged_at > 0 AND removed_at = 0"),
+    [RBE_SQL_STOCK_REMOVED] =
+        RELEASES("stock removed", "UPDATE package SET removed_at = ?2 WHERE id = ?1 AND removed_at = 0"),
+
     [RBE_SQL_TOKEN_PUT] =
         RELEASES("token put", "INSERT INTO token (name, sha256, scope, rid, created_at, expires_at, revoked_at) "
                               "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) "
@@ -173,6 +197,10 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
                                              "ORDER BY at DESC, id DESC LIMIT ?4"),
     [RBE_SQL_AUDIT_FORGET] = RELEASES("audit forget", "DELETE FROM audit WHERE at < ?1"),
 
+    [RBE_SQL_MARK_FIND] = USAGE("mark find", "SELECT value FROM mark WHERE name = ?1"),
+    [RBE_SQL_MARK_PUT] = USAGE("mark put", "INSERT INTO mark (name, value) VALUES (?1, ?2) "
+                                           "ON CONFLICT (name) DO UPDATE SET value = excluded.value"),
+
     [RBE_SQL_JOB_PUT] =
         USAGE("job put", "INSERT INTO job (kind, subject, target, source, format, weight, state, created_at, run_at, "
                          "payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9) "
@@ -196,6 +224,8 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
     [RBE_SQL_JOB_RETRY] =
         USAGE("job retry", "UPDATE job SET state = 0, tries = 0, run_at = ?2, finished_at = 0, note = '' "
                            "WHERE id = ?1 AND state <> 1"),
+    [RBE_SQL_JOB_FORGET] =
+        USAGE("job forget", "DELETE FROM job WHERE state = ?1 AND kind = ?2 AND finished_at < ?3"),
     [RBE_SQL_JOB_COUNT] = USAGE("job count", "SELECT count(*) FROM job WHERE target = ?1 AND kind = 0"),
     [RBE_SQL_JOB_LIST] = USAGE("job list", "SELECT /*scan*/ " JOB " FROM job ORDER BY id DESC LIMIT ?1"),
     [RBE_SQL_JOB_LIST_STATE] =
