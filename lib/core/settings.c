@@ -304,12 +304,25 @@ static const char *without_slashes(struct rbe_arena *arena, const char *text, si
     return rbe_arena_strndup(arena, text, len);
 }
 
+/* An absolute path: a relative one is taken from the directory of the configuration file. "" stays. */
+static const char *from_file_dir(struct rbe_settings *s, const char *path)
+{
+    size_t len = (size_t)(strrchr(s->file, '/') - s->file);
+
+    if (path[0] == '/' || !path[0])
+        return path;
+    while (strncmp(path, "./", 2) == 0)
+        path += 2;
+    return rbe_arena_strfmt(&s->arena, "%.*s/%s", (int)len, s->file, strcmp(path, ".") == 0 ? "" : path);
+}
+
 /* Places and targets name each other by their URLs, so these are brought to one spelling. */
 static void make_places_ready(struct rbe_settings *s)
 {
     struct rbe_mirror_target *targets = s->mirror.targets.v;
 
     s->extra.cdn_prefix = without_slashes(&s->arena, s->extra.cdn_prefix, 0);
+    s->extra.cdn_auth.key_file = from_file_dir(s, s->extra.cdn_auth.key_file);
     for (size_t i = 0; i < s->extra.download_prefix_info.n; i++) {
         const struct rbe_conf_records *places = &s->extra.download_prefix_info.v[i].records;
 
@@ -317,6 +330,7 @@ static void make_places_ready(struct rbe_settings *s)
             struct rbe_place *place = (struct rbe_place *)places->v + k;
 
             place->url = without_slashes(&s->arena, place->url, 0);
+            place->auth.key_file = from_file_dir(s, place->auth.key_file);
         }
     }
     for (size_t i = 0; i < s->mirror.targets.n; i++)
@@ -337,16 +351,7 @@ static enum rbe_code check_target_names(const struct rbe_settings *s, struct rbe
 
 static void make_ready(struct rbe_settings *s)
 {
-    const char *dir = s->instance.data_dir;
-
-    if (dir[0] != '/') {
-        size_t len = (size_t)(strrchr(s->file, '/') - s->file);
-
-        while (strncmp(dir, "./", 2) == 0)
-            dir += 2;
-        dir = rbe_arena_strfmt(&s->arena, "%.*s/%s", (int)len, s->file, strcmp(dir, ".") == 0 ? "" : dir);
-    }
-    s->instance.data_dir = without_slashes(&s->arena, dir, 1);
+    s->instance.data_dir = without_slashes(&s->arena, from_file_dir(s, s->instance.data_dir), 1);
     s->instance.public_url = without_slashes(&s->arena, s->instance.public_url, 0);
     make_places_ready(s);
 }

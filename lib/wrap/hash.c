@@ -133,6 +133,11 @@ void rbe_hmac_of(struct rbe_hmac *h, const void *p, size_t n, unsigned char ret_
         mac_of_copy(h, p, n, ret_sum);
 }
 
+bool rbe_md5_of(const void *p, size_t n, unsigned char ret_sum[static RBE_MD5_SIZE])
+{
+    return EVP_Digest(n ? p : "", n, ret_sum, NULL, EVP_md5(), NULL) == 1;
+}
+
 bool rbe_hash_equal(const void *a, const void *b, size_t n)
 {
     return CRYPTO_memcmp(a, b, n) == 0;

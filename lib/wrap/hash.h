@@ -1,4 +1,4 @@
-/* SHA-256 and HMAC-SHA256 by OpenSSL's libcrypto, and random bytes. No other file includes its headers. */
+/* SHA-256, HMAC-SHA256 and MD5 by OpenSSL's libcrypto, and random bytes. Its headers are included here and in rsa.c only. */
 #ifndef RBE_WRAP_HASH_H
 #define RBE_WRAP_HASH_H
 
@@ -8,7 +8,7 @@
 
 #include "lib/base/mem.h"
 
-enum { RBE_SHA256_SIZE = 32, RBE_SHA256_TEXT = 2 * RBE_SHA256_SIZE + 1 };
+enum { RBE_SHA256_SIZE = 32, RBE_SHA256_TEXT = 2 * RBE_SHA256_SIZE + 1, RBE_MD5_SIZE = 16, RBE_MD5_TEXT = 33 };
 
 struct rbe_sha256;   /* a hash being made */
 struct rbe_sha256 *rbe_sha256_new(void);
@@ -25,6 +25,9 @@ struct rbe_hmac *rbe_hmac_new(const void *key, size_t n);
 void rbe_hmac_free(struct rbe_hmac *h);
 RBE_DEFINE_CLEANUP(hmac, struct rbe_hmac, rbe_hmac_free)
 void rbe_hmac_of(struct rbe_hmac *h, const void *p, size_t n, unsigned char ret_sum[static RBE_SHA256_SIZE]);
+
+/* For those who want no other; proves nothing by itself. False where the library has none (FIPS). */
+bool rbe_md5_of(const void *p, size_t n, unsigned char ret_sum[static RBE_MD5_SIZE]);
 
 /* Constant time. */
 bool rbe_hash_equal(const void *a, const void *b, size_t n);
