@@ -181,7 +181,7 @@ unitdir = $(prefix)/lib/systemd/system
 sysusersdir = $(prefix)/lib/sysusers.d
 tmpfilesdir = $(prefix)/lib/tmpfiles.d
 DOCS = README.md CHANGELOG.md CONTRIBUTING.md LICENSE lighttpd.conf.example \
-       $(wildcard share/doc/*.md)
+       $(wildcard share/doc/*.md etc/*.lua)
 into = $(DESTDIR)$(1)
 # filled FILE.in,TO[,NAME,PROGRAM,ENVIRONMENT]: puts in where things are installed, and which program a unit is for.
 filled = sed -e 's|@bindir@|$(bindir)|g' -e 's|@cgidir@|$(cgidir)|g' -e 's|@name@|$(3)|g' -e 's|@program@|$(4)|g' \

@@ -10,12 +10,10 @@
 
 enum { CURRENT_MAX = 128 };
 
-/* Anything that cannot be a region's name counts as none, and so as the default. */
+/* A region that nobody can have configured is one that is not known. */
 static const char *region_of(const char *text)
 {
-    size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
-
-    return n <= RBE_GRANT_REGION_MAX && text[n] == '\0' ? text : "";
+    return !text[0] || rbe_region_valid(text) ? text : "default";
 }
 
 static enum rbe_code read_question(struct rbe_req *r, struct rbe_question *ret, struct rbe_err *e)

@@ -67,6 +67,19 @@ static int parse(int argc, char **argv, const struct rbe_program *p, struct opti
     return 2;
 }
 
+/* The app and what the program wants beside it. */
+static enum rbe_code open_app(const struct start *s, struct rbe_app **ret, struct rbe_err *e)
+{
+    rbe_autoptr(app) struct rbe_app *app = NULL;
+
+    enum rbe_app_mode mode = s->program->mode == RBE_APP_ANSWER && s->cgi ? RBE_APP_READ : s->program->mode;
+    RBE_TRY(rbe_app_open(s->settings, mode, &app, e));
+    if (s->program->prepare)
+        RBE_TRY(s->program->prepare(app, e));
+    *ret = rbe_steal(app);
+    return RBE_OK;
+}
+
 /* A worker of a prefork finds a database that its parent has checked. A CGI process has no parent to have brought
  * the schema up to date, so it does so itself, once opening has failed. */
 static enum rbe_code open_worker(void *arg, void **ret_ctx, struct rbe_share **ret_share, struct rbe_err *e)
@@ -79,11 +92,10 @@ static enum rbe_code open_worker(void *arg, void **ret_ctx, struct rbe_share **r
         *e = *s->unusable;
         return e->code;
     }
-    enum rbe_app_mode mode = s->program->mode == RBE_APP_ANSWER && s->cgi ? RBE_APP_READ : s->program->mode;
-    code = rbe_app_open(s->settings, mode, &app, e);
+    code = open_app(s, &app, e);
     if (code != RBE_OK && code != RBE_UNAVAILABLE && s->settings->database.auto_migrate) {
         RBE_TRY(rbe_app_update(s->settings, NULL, e));
-        code = rbe_app_open(s->settings, mode, &app, e);
+        code = open_app(s, &app, e);
     }
     if (code != RBE_OK)
         return code;
@@ -105,7 +117,7 @@ static enum rbe_code check(const struct start *s, struct rbe_err *e)
 
     if (s->settings->database.auto_migrate)
         RBE_TRY(rbe_app_update(s->settings, NULL, e));
-    return rbe_app_open(s->settings, s->program->mode, &app, e);
+    return open_app(s, &app, e);
 }
 
 static int complain(const struct rbe_program *p, const struct rbe_err *e)

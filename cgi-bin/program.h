@@ -14,6 +14,8 @@ struct rbe_program {
     const struct rbe_route *routes;
     size_t n_routes;
     enum rbe_app_mode mode;
+    /* What else is opened with the app, in each worker and once as a check. May be NULL. */
+    enum rbe_code (*prepare)(struct rbe_app *app, struct rbe_err *e);
 };
 
 /* main() of a program; returns its exit status. */

@@ -6,6 +6,7 @@
 #include <sys/auxv.h>
 
 #include "lib/core/answer.h"
+#include "lib/core/destination.h"
 #include "lib/core/vercmp.h"
 #include "lib/store/change.h"
 #include "lib/store/resource.h"
@@ -137,6 +138,7 @@ void rbe_app_close(struct rbe_app *app)
     rbe_share_close(app->share);
     rbe_zone_free(app->zone);
     free(app->inspector);
+    rbe_destination_free(app->destination);
     free(app->shell);
     free(app);
 }

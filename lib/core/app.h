@@ -39,6 +39,7 @@ struct rbe_app {
     char *shell;                                 /* "shell USER" */
     struct rbe_answers *answers;                 /* ready ones (lib/core/answer); NULL: none are kept */
     char *inspector;                             /* path of rbe-inspect; NULL where nothing is written */
+    struct rbe_destination *destination;         /* where downloads go (destination.h); NULL until it is opened */
 };
 
 /* Settings must outlive the app. Becomes the owner of the data directory when started as root (rbe_become_owner). */

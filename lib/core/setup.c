@@ -12,6 +12,7 @@
 #include "lib/base/jsonw.h"
 #include "lib/core/app.h"
 #include "lib/core/secrets.h"
+#include "lib/core/setup-places.h"
 #include "lib/store/store.h"
 #include "lib/wrap/file.h"
 #include "lib/wrap/sys.h"
@@ -109,7 +110,7 @@ const char *rbe_verdict_name(enum rbe_verdict verdict)
 
 struct look {
     const struct rbe_settings *settings;
-    void (*found)(void *arg, enum rbe_verdict verdict, const char *what, const char *text);
+    rbe_setup_found *found;
     void *arg;
 };
 
@@ -202,14 +203,15 @@ static void look_database(const struct look *l)
     rbe_autoptr(store) struct rbe_store *store = NULL;
     struct rbe_err e = {0};
 
-    if (rbe_store_open(&o, &store, &e) != RBE_OK || rbe_store_check(store, &e) != RBE_OK)
-        say(l, RBE_VERDICT_BAD, "database", "%s", e.text);
-    else
+    bool good = rbe_store_open(&o, &store, &e) == RBE_OK && rbe_store_check(store, &e) == RBE_OK;
+    if (good)
         say(l, RBE_VERDICT_OK, "database", "sound and of this program's schema");
+    else
+        say(l, RBE_VERDICT_BAD, "database", "%s", e.text);
+    rbe_setup_places_check(l->settings, good ? store : NULL, l->found, l->arg);
 }
 
-void rbe_setup_check(const struct rbe_settings *settings,
-                     void (*found)(void *arg, enum rbe_verdict verdict, const char *what, const char *text), void *arg)
+void rbe_setup_check(const struct rbe_settings *settings, rbe_setup_found *found, void *arg)
 {
     const struct look l = {.settings = settings, .found = found, .arg = arg};
 

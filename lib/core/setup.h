@@ -15,9 +15,9 @@ const char *rbe_setup_config_file(const char *named);
 enum rbe_verdict { RBE_VERDICT_OK, RBE_VERDICT_WARN, RBE_VERDICT_BAD, RBE_VERDICT_MAX };
 /* "ok", "warning", "bad" */
 const char *rbe_verdict_name(enum rbe_verdict verdict);
-/* Looks at the data directory (becoming its owner, as rbe_app_open does), the databases, the secrets; tells `found`
- * of each, with what was seen. */
-void rbe_setup_check(const struct rbe_settings *settings,
-                     void (*found)(void *arg, enum rbe_verdict verdict, const char *what, const char *text), void *arg);
+typedef void rbe_setup_found(void *arg, enum rbe_verdict verdict, const char *what, const char *text);
+/* Looks at the data directory (becoming its owner, as rbe_app_open does), the databases, the secrets, the places that
+ * downloads are sent to (setup-places.h); tells `found` of each, with what was seen. */
+void rbe_setup_check(const struct rbe_settings *settings, rbe_setup_found *found, void *arg);
 
 #endif

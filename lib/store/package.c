@@ -112,3 +112,10 @@ enum rbe_code rbe_package_find_origin(struct rbe_store *s, int64_t id, struct rb
     return rbe_sql_find(s, RBE_SQL_PACKAGE_ORIGIN, RBE_DB_VALUES(rbe_db_int(id)), read_origin, arena, ret,
                         ret_found, e);
 }
+
+enum rbe_code rbe_package_find_origin_path(struct rbe_store *s, const char *path, struct rbe_arena *arena,
+                                           struct rbe_package_origin *ret, bool *ret_found, struct rbe_err *e)
+{
+    return rbe_sql_find(s, RBE_SQL_PACKAGE_ORIGIN_PATH, RBE_DB_VALUES(rbe_db_text(path)), read_origin, arena, ret,
+                        ret_found, e);
+}

@@ -56,5 +56,9 @@ struct rbe_package_origin {
 };
 enum rbe_code rbe_package_find_origin(struct rbe_store *s, int64_t id, struct rbe_arena *arena,
                                       struct rbe_package_origin *ret, bool *ret_found, struct rbe_err *e) RBE_MUST_USE;
+/* The same by path, for who knows no id. */
+enum rbe_code rbe_package_find_origin_path(struct rbe_store *s, const char *path, struct rbe_arena *arena,
+                                           struct rbe_package_origin *ret, bool *ret_found, struct rbe_err *e)
+    RBE_MUST_USE;
 
 #endif

@@ -64,3 +64,10 @@ enum rbe_code rbe_resource_list(struct rbe_store *s, const struct rbe_resource_f
     *ret = rows;
     return RBE_OK;
 }
+
+enum rbe_code rbe_resource_find_guarded(struct rbe_store *s, struct rbe_arena *arena, struct rbe_resource *ret,
+                                        bool *ret_found, struct rbe_err *e)
+{
+    return rbe_sql_find(s, RBE_SQL_RESOURCE_GUARDED, RBE_DB_VALUES(rbe_db_int(RBE_ACCESS_CDK)), read_resource, arena, ret,
+                        ret_found, e);
+}

@@ -34,5 +34,8 @@ struct rbe_resource_filter {
 enum rbe_code rbe_resource_list(struct rbe_store *s, const struct rbe_resource_filter *f, struct rbe_arena *arena,
                                 struct rbe_resource **ret, size_t *ret_n, int64_t *ret_total, struct rbe_err *e)
     RBE_MUST_USE;
+/* The first by rid that wants a cdk. */
+enum rbe_code rbe_resource_find_guarded(struct rbe_store *s, struct rbe_arena *arena, struct rbe_resource *ret,
+                                        bool *ret_found, struct rbe_err *e) RBE_MUST_USE;
 
 #endif

@@ -10,6 +10,10 @@
 #define PACKAGE                                                                                                    \
     "p.id, p.version, p.system, p.arch, p.format, p.target, p.source, p.file_type, p.path, p.size, p.sha256, "     \
     "p.tree, p.files, p.created_at, p.purged_at, p.removed_at"
+#define PACKAGE_ORIGIN                                                                                             \
+    "SELECT " PACKAGE ", r.rid, v.name, o.name, v.withdrawn_at FROM package p "                                     \
+    "JOIN version v ON v.id = p.version JOIN resource r ON r.id = v.resource "                                     \
+    "LEFT JOIN package s ON s.id = p.source LEFT JOIN version o ON o.id = s.version "
 #define TOKEN "id, name, sha256, scope, rid, created_at, expires_at, revoked_at"
 #define CDK                                                                                                        \
     "c.id, c.sha256, c.prefix, c.resource, c.daily_limit, c.created_at, c.expires_at, c.blocked_at, r.rid FROM cdk c " \
@@ -49,6 +53,8 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
         RELEASES("resource count", "SELECT /*scan*/ count(*) FROM resource "
                                    "WHERE (?1 = '' OR instr(lower(rid), lower(?1)) > 0) "
                                    "AND (?2 = '' OR instr(lower(name), lower(?2)) > 0)"),
+    [RBE_SQL_RESOURCE_GUARDED] =
+        RELEASES("resource guarded", "SELECT /*scan*/ " RESOURCE " FROM resource WHERE access = ?1 ORDER BY rid LIMIT 1"),
     [RBE_SQL_RESOURCE_NUMBER] =
         RELEASES("resource number", "SELECT last_number FROM resource WHERE id = ?1"),
     [RBE_SQL_RESOURCE_SET_NUMBER] =
@@ -120,11 +126,18 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
                                  "ORDER BY p.format <> 0, p.id LIMIT ?3"),
     [RBE_SQL_PACKAGE_LIST_ALL] =
         RELEASES("package list all", "SELECT " PACKAGE " FROM package p WHERE p.id > ?1 ORDER BY p.id LIMIT ?2"),
-    [RBE_SQL_PACKAGE_ORIGIN] =
-        RELEASES("package origin", "SELECT " PACKAGE ", r.rid, v.name, o.name, v.withdrawn_at FROM package p "
-                                   "JOIN version v ON v.id = p.version JOIN resource r ON r.id = v.resource "
-                                   "LEFT JOIN package s ON s.id = p.source LEFT JOIN version o ON o.id = s.version "
-                                   "WHERE p.id = ?1"),
+    [RBE_SQL_PACKAGE_ORIGIN] = RELEASES("package origin", PACKAGE_ORIGIN "WHERE p.id = ?1"),
+    [RBE_SQL_PACKAGE_ORIGIN_PATH] = RELEASES("package origin path", PACKAGE_ORIGIN "WHERE p.path = ?1"),
+
+    [RBE_SQL_MIRROR_COPIES] =
+        RELEASES("mirror copies", "SELECT mirror FROM mirror_copy WHERE package = ?1 ORDER BY mirror"),
+    [RBE_SQL_MIRROR_LIST] = USAGE("mirror list", "SELECT /*scan*/ url, up, failures, checked_at, changed_at, reason "
+                                                 "FROM mirror ORDER BY url"),
+    [RBE_SQL_MIRROR_PUT] =
+        USAGE("mirror put", "INSERT INTO mirror (url, up, failures, checked_at, changed_at, reason) "
+                            "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (url) DO UPDATE SET up = excluded.up, "
+                            "failures = excluded.failures, checked_at = excluded.checked_at, "
+                            "changed_at = excluded.changed_at, reason = excluded.reason"),
 
     [RBE_SQL_PACKAGE_PURGED] =
         RELEASES("package purged", "SELECT " PACKAGE " FROM package p WHERE p.purged_at > 0 AND p.removed_at = 0 "

@@ -19,9 +19,17 @@ static enum rbe_code send_instead(struct rbe_resp *p, int status, const char *ms
     return rbe_resp_send(p, e);
 }
 
+/* Errors are not kept, whatever may be done with the file. */
+static void put_cache(struct rbe_resp *p)
+{
+    if (p->file.cache)
+        rbe_resp_header(p, "Cache-Control", p->file.cache);
+}
+
 static enum rbe_code send_not_modified(struct rbe_resp *p)
 {
     p->status = 304;
+    put_cache(p);
     rbe_resp_head(p, NULL, -1);
     (void)rbe_fcgi_write(p->req->io, p->head.s, p->head.len);
     return RBE_OK;
@@ -90,6 +98,7 @@ static enum rbe_code hand_over(struct rbe_resp *p)
         else
             rbe_str_putc(&path, *c);
     put_disposition(p, p->file.file_name);
+    put_cache(p);
     rbe_resp_header(p, p->file.how == RBE_SEND_X_ACCEL ? "X-Accel-Redirect" : "X-Sendfile", rbe_str_text(&path));
     rbe_resp_head(p, p->file.content_type, -1);
     (void)rbe_fcgi_write(p->req->io, p->head.s, p->head.len);
@@ -110,6 +119,7 @@ static enum rbe_code send_content(struct rbe_resp *p, enum rbe_range range, uint
                          (unsigned long long)last, (unsigned long long)f->size);
     }
     put_disposition(p, f->file_name);
+    put_cache(p);
     rbe_resp_head(p, f->content_type, (int64_t)n);
     if (!rbe_fcgi_write(p->req->io, p->head.s, p->head.len) || p->req->method == RBE_HEAD)
         return RBE_OK;

@@ -31,11 +31,12 @@ struct rbe_str *rbe_resp_text(struct rbe_resp *p, const char *content_type);
  * the request. */
 enum rbe_sending { RBE_SEND_STREAM, RBE_SEND_X_SENDFILE, RBE_SEND_X_ACCEL };
 struct rbe_resp_file {
-    int fd;                      /* taken over */
+    int fd;                      /* taken over; -1 will do for HEAD */
     uint64_t size;
     const char *etag;            /* without quotes */
     const char *content_type;
     const char *file_name;       /* of Content-Disposition: attachment */
+    const char *cache;           /* Cache-Control of what is sent of the file; NULL for no-store */
     enum rbe_sending how;
     const char *send_path;       /* absolute path, or the internal URL of X-Accel-Redirect, not encoded */
 };

@@ -236,7 +236,7 @@ sub http {
 
 sub program_of {
     my ($path) = @_;
-    return $path =~ m{^(/api)?/resources/download/} ? 'download' : $path =~ m{/latest$} ? 'latest' : 'admin';
+    return $path =~ m{^(?:(/api)?/resources/download|/p)/} ? 'download' : $path =~ m{/latest$} ? 'latest' : 'admin';
 }
 
 # The same request as a web server hands it to a CGI program (RFC 3875).

@@ -1,0 +1,49 @@
+#include "lib/store/mirror.h"
+
+#include "lib/store/sql.h"
+
+static void read_name(struct rbe_db_stmt *st, struct rbe_arena *arena, void *ret)
+{
+    *(const char **)ret = rbe_db_get_text(st, 0, arena);
+}
+
+enum rbe_code rbe_mirror_copies(struct rbe_store *s, int64_t package, struct rbe_arena *arena, const char ***ret,
+                                size_t *ret_n, struct rbe_err *e)
+{
+    void *rows;
+
+    RBE_TRY(rbe_sql_list(s, RBE_SQL_MIRROR_COPIES, RBE_DB_VALUES(rbe_db_int(package)), read_name, sizeof(**ret), arena,
+                         &rows, ret_n, e));
+    *ret = rows;
+    return RBE_OK;
+}
+
+static void read_mirror(struct rbe_db_stmt *st, struct rbe_arena *arena, void *ret)
+{
+    *(struct rbe_mirror *)ret = (struct rbe_mirror){
+        .url = rbe_db_get_text(st, 0, arena),
+        .up = rbe_db_get_int(st, 1),
+        .failures = rbe_db_get_int(st, 2),
+        .checked_at = rbe_db_get_int(st, 3),
+        .changed_at = rbe_db_get_int(st, 4),
+        .reason = rbe_db_get_text(st, 5, arena),
+    };
+}
+
+enum rbe_code rbe_mirror_list(struct rbe_store *s, struct rbe_arena *arena, struct rbe_mirror **ret, size_t *ret_n,
+                              struct rbe_err *e)
+{
+    void *rows;
+
+    RBE_TRY(rbe_sql_list(s, RBE_SQL_MIRROR_LIST, RBE_DB_NONE, read_mirror, sizeof(**ret), arena, &rows, ret_n, e));
+    *ret = rows;
+    return RBE_OK;
+}
+
+enum rbe_code rbe_mirror_put(struct rbe_store *s, const struct rbe_mirror *m, struct rbe_err *e)
+{
+    return rbe_sql_run(s, RBE_SQL_MIRROR_PUT,
+                       RBE_DB_VALUES(rbe_db_text(m->url), rbe_db_int(m->up), rbe_db_int(m->failures),
+                                     rbe_db_int(m->checked_at), rbe_db_int(m->changed_at), rbe_db_text(m->reason)),
+                       NULL, e);
+}

@@ -1,0 +1,26 @@
+/* Rows of mirror_copy in rbe.db (which packages lie verified at which mirror target) and of mirror in usage.db
+ * (whether the places that downloads are sent to answer).
+ */
+#ifndef RBE_STORE_MIRROR_H
+#define RBE_STORE_MIRROR_H
+
+#include "lib/store/store.h"
+
+/* The targets that hold a verified copy of the package. */
+enum rbe_code rbe_mirror_copies(struct rbe_store *s, int64_t package, struct rbe_arena *arena, const char ***ret,
+                                size_t *ret_n, struct rbe_err *e) RBE_MUST_USE;
+
+struct rbe_mirror {
+    const char *url;             /* of the place, as in the settings made ready */
+    bool up;
+    int64_t failures;            /* in a row */
+    int64_t checked_at, changed_at;
+    const char *reason;          /* of the last failure; "" */
+};
+/* By url. */
+enum rbe_code rbe_mirror_list(struct rbe_store *s, struct rbe_arena *arena, struct rbe_mirror **ret, size_t *ret_n,
+                              struct rbe_err *e) RBE_MUST_USE;
+/* Puts or replaces. */
+enum rbe_code rbe_mirror_put(struct rbe_store *s, const struct rbe_mirror *m, struct rbe_err *e) RBE_MUST_USE;
+
+#endif

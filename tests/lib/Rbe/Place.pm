@@ -1,0 +1,108 @@
+# Web servers that serve copies of packages, as a mirror or a CDN does: real nginx and lighttpd on free ports.
+#
+#   my $place = Rbe::Place->nginx(root => $dir, server => 'location /x/ { … }');
+#   get "$place->{base}/x/file";
+#
+# Each answers until it goes out of scope.
+package Rbe::Place;
+use strict;
+use warnings;
+use Carp qw(croak);
+use File::Temp ();
+use IO::Socket::INET;
+use POSIX qw(:sys_wait_h);
+use Rbe::Test qw(free_port run slurp spew);
+use Time::HiRes qw(sleep time);
+
+$ENV{PATH} .= ':/usr/local/sbin:/usr/sbin:/sbin';
+
+# Whether a module of lighttpd is there.
+sub lighttpd_has {
+    my ($module) = @_;
+    my $dir = File::Temp->newdir(TMPDIR => 1);
+    spew("$dir/conf", "server.document-root = \"$dir\"\nserver.port = 1\nserver.modules = (\"$module\")\n");
+    my ($status, $out, $err) = run('lighttpd', '-tt', '-f', "$dir/conf");
+    return $status == 0 && "$out$err" !~ /\Q$module\E/;
+}
+
+# server: directives of the server block, http: of the http block. root is the document root.
+sub nginx {
+    my ($class, %o) = @_;
+    my $user = $< == 0 ? 'user root;' : '';
+    return $class->_start(%o, conf => sub {
+        my ($dir, $port) = @_;
+        return <<"CONF", ['nginx', '-q', '-p', $dir, '-c', "$dir/conf", '-e', "$dir/error.log"];
+$user
+daemon off;
+master_process off;
+pid $dir/pid;
+error_log $dir/error.log;
+events { worker_connections 64; }
+http {
+    access_log off;
+    client_body_temp_path $dir; proxy_temp_path $dir; fastcgi_temp_path $dir; scgi_temp_path $dir; uwsgi_temp_path $dir;
+    @{[$o{http} // '']}
+    server {
+        listen 127.0.0.1:$port;
+        root @{[$o{root} // $dir]};
+        @{[$o{server} // '']}
+    }
+}
+CONF
+    });
+}
+
+# config: further lines of the configuration.
+sub lighttpd {
+    my ($class, %o) = @_;
+    return $class->_start(%o, conf => sub {
+        my ($dir, $port) = @_;
+        return <<"CONF", ['lighttpd', '-D', '-f', "$dir/conf"];
+server.document-root = "@{[$o{root} // $dir]}"
+server.bind = "127.0.0.1"
+server.port = $port
+server.errorlog = "$dir/error.log"
+@{[$o{config} // '']}
+CONF
+    });
+}
+
+sub _start {
+    my ($class, %o) = @_;
+    for (1 .. 5) {
+        my $self = bless {dir => File::Temp->newdir('rbe-place-XXXXXX', TMPDIR => 1), port => $o{port} // free_port()}, $class;
+        my ($conf, $argv) = $o{conf}->("$self->{dir}", $self->{port});
+        spew("$self->{dir}/conf", $conf);
+        $self->{base} = "http://127.0.0.1:$self->{port}";
+        $self->{pid} = fork // croak "fork: $!";
+        if (!$self->{pid}) {
+            open STDIN, '<', '/dev/null';
+            open STDOUT, '>', "$self->{dir}/out";
+            open STDERR, '>&', \*STDOUT;
+            exec { $argv->[0] } @$argv or POSIX::_exit(127);
+        }
+        my $until = time + 10;
+        while (time < $until && waitpid($self->{pid}, WNOHANG) == 0) {
+            return $self if IO::Socket::INET->new(PeerAddr => "127.0.0.1:$self->{port}");
+            sleep 0.02;
+        }
+        $self->{said} = slurp("$self->{dir}/out") . (-e "$self->{dir}/error.log" ? slurp("$self->{dir}/error.log") : '');
+        croak "@$argv: $self->{said}" if $self->{said} !~ /in use/;
+    }
+    croak 'no port for a web server';
+}
+
+sub stop {
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or return;
+    local ($?, $@);
+    kill TERM => $pid;
+    my $until = time + 5;
+    sleep 0.02 while waitpid($pid, WNOHANG) == 0 && time < $until;
+    kill KILL => $pid;
+    return;
+}
+
+sub DESTROY { $_[0]->stop }
+
+1;
