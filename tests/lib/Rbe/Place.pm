@@ -25,7 +25,8 @@ sub lighttpd_has {
     return $status == 0 && "$out$err" !~ /\Q$module\E/;
 }
 
-# server: directives of the server block, http: of the http block. root is the document root.
+# server: directives of the server block, http: of the http block, root: the document root. Or site, a function of
+# (directory, port) that gives all of the http block.
 sub nginx {
     my ($class, %o) = @_;
     my $user = $< == 0 ? 'user root;' : '';
@@ -41,12 +42,14 @@ events { worker_connections 64; }
 http {
     access_log off;
     client_body_temp_path $dir; proxy_temp_path $dir; fastcgi_temp_path $dir; scgi_temp_path $dir; uwsgi_temp_path $dir;
+    @{[$o{site} ? $o{site}->($dir, $port) : <<"SITE"]}
     @{[$o{http} // '']}
     server {
         listen 127.0.0.1:$port;
         root @{[$o{root} // $dir]};
         @{[$o{server} // '']}
     }
+SITE
 }
 CONF
     });

@@ -137,10 +137,11 @@ sub start {
     return $self;
 }
 
+# port: the one to try first.
 sub boot {
-    my ($self) = @_;
+    my ($self, @ports) = @_;
     for my $try (1 .. 5) {
-        my $port = free_port();
+        my $port = shift @ports // free_port();
         pipe my $r, my $w or croak $!;
         my $pid = fork // croak $!;
         if (!$pid) {

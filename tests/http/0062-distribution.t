@@ -1,0 +1,79 @@
+# The configurations of share/doc/distribution.md as they stand there, with ports of our own.
+use strict;
+use warnings;
+use lib 'tests/lib';
+use Digest::SHA qw(sha256_hex);
+use Rbe::Place;
+use Rbe::Test;
+use Test::More;
+
+my $doc = slurp('share/doc/distribution.md');
+my $bytes = join '', map { chr($_ * 11 % 253) } 1 .. 300_000;
+
+# The blocks of a language below a heading.
+sub blocks {
+    my ($heading, $language) = @_;
+    my ($part) = $doc =~ /^## \Q$heading\E\n(.*?)(?=^## |\z)/ms or die "no heading $heading";
+    my @found = $part =~ /^```\Q$language\E\n(.*?)^```$/msg;
+    ok @found > 0, "$heading has $language";
+    return @found;
+}
+
+# A server with the configuration of the document; %port replaces the hosts there.
+sub serve {
+    my ($yaml, %port) = @_;
+    my $rbe = Rbe::Test->start(host => 'cgi');
+    $yaml =~ s{https://\Q$_\E}{http://127.0.0.1:$port{$_}}g for keys %port;
+    spew("$rbe->{data}/rbe.local.yaml", $yaml =~ s/^  public_url: https:.*\n//mr);
+    my ($status, $out) = $rbe->admin(qw(config check));
+    is $status, 0, 'config check is content' or diag $out;
+    unlike $out, qr/^(?:warning|bad)/m, 'and warns of nothing' or diag $out;
+    $rbe->{host} = 'lighttpd';
+    $rbe->boot($port{'updates.example.com'});
+    $rbe->create('blob', update_type => 'full');
+    is $rbe->publish('blob', version_name => '1.0', bytes => $bytes, file_name => 'a.zip')->{status}, 201;
+    return $rbe;
+}
+
+sub url_of { my ($rbe, $query) = @_; $rbe->get('/resources/blob/latest' . ($query // ''))->{json}{data}{download_url} }
+sub fetch { my ($url, %headers) = @_; Rbe::Test::http({}, GET => $url, \%headers) }
+
+subtest 'One machine' => sub {
+    my $rbe = serve((blocks('One machine', 'yaml'))[0]);
+    my $r = $rbe->get(url_of($rbe));
+    is $r->{status}, 200, 'the file from here';
+    is sha256_hex($r->{content}), sha256_hex($bytes);
+    $rbe->stop;
+};
+
+subtest 'One CDN in front' => sub {
+    my %port = ('cdn.example.com' => free_port(), 'updates.example.com' => free_port());
+    my $rbe = serve((blocks('One CDN in front', 'yaml'))[0], %port);
+    my $site = (blocks('One CDN in front', 'nginx'))[0];
+    my $cdn = Rbe::Place->nginx(port => $port{'cdn.example.com'}, site => sub {
+        my ($dir, $port) = @_;
+        $site =~ s{/var/cache/nginx/rbe}{$dir/cache};
+        $site =~ s{listen 443 ssl}{listen 127.0.0.1:$port};
+        $site =~ s{^\s+(?:ssl_\w+|server_name) .*\n}{}mg;
+        $site =~ s{https://updates\.example\.com}{$rbe->{base}};
+        return $site;
+    });
+    my $link = $rbe->get(url_of($rbe))->{headers}{location};
+    like $link, qr{^\Q$cdn->{base}\E/p/}, 'sent to the CDN';
+    my $r = fetch($link);
+    is $r->{status}, 200, 'which has the file';
+    is sha256_hex($r->{content}), sha256_hex($bytes);
+    is $r->{headers}{'x-cache'}, 'MISS', 'from the origin';
+    is $r->{headers}{etag}, '"' . sha256_hex($bytes) . '"';
+    my $again = $rbe->get(url_of($rbe))->{headers}{location};
+    $r = fetch($again, Range => 'bytes=1000-1999');
+    is $r->{status}, 206, 'ranges';
+    ok $r->{content} eq substr($bytes, 1000, 1000);
+    is $r->{headers}{'x-cache'}, 'HIT', 'from its cache, whatever the signature';
+    is fetch($link =~ s/\?.*//r)->{status}, 403, 'no signature';
+    is fetch($link =~ s/md5=./md5=_/r)->{status}, 403, 'an altered one';
+    is fetch($link =~ s{^\Q$cdn->{base}\E}{$rbe->{base}}r)->{status}, 404, 'the origin serves nobody else';
+    $rbe->stop;
+};
+
+done_testing;
