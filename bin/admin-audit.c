@@ -53,7 +53,7 @@ enum rbe_code rbe_admin_audit(struct rbe_cli *cli, struct rbe_err *e)
     const char *since = rbe_cli_value(cli, "--since");
     struct rbe_jsonw w = {.out = &cli->out};
     struct rbe_audit *rows;
-    int64_t span;
+    int64_t span = 0;
     size_t n;
 
     RBE_TRY(rbe_cli_int(cli, "--limit", 1, ROWS_MAX, ROWS, &f.limit, e));

@@ -18,7 +18,7 @@
 enum { RBE_GRANT_REGION_MAX = RBE_REGION_MAX, RBE_GRANT_TEXT = 116, RBE_GRANT_ID = 16 };
 #define RBE_GRANT_EXPIRES_MAX ((INT64_C(1) << 40) - 1)
 
-enum rbe_grant_kind { RBE_GRANT_DOWNLOAD = 3, RBE_GRANT_STATUS = 4 };
+enum rbe_grant_kind { RBE_GRANT_NONE, RBE_GRANT_DOWNLOAD = 3, RBE_GRANT_STATUS = 4 };
 
 struct rbe_grant {
     enum rbe_grant_kind kind;
