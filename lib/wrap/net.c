@@ -6,17 +6,19 @@
 
 #include <dlfcn.h>
 #include <string.h>
+#include <strings.h>
 
 #define LIBRARY "libcurl.so.4"
 #define AGENT "rbe/" RBE_VERSION
 
-enum { GLOBAL_ALL = 3, HTTP = 1, HTTPS = 2, ERROR_SIZE = 256 };
+enum { GLOBAL_ALL = 3, HTTP = 1, HTTPS = 2, ERROR_SIZE = 256, HEADERS_MAX = 32 * 1024 };
 
 enum option {
-    OPT_NOBODY = 44, OPT_POST = 47, OPT_FOLLOWLOCATION = 52, OPT_MAXREDIRS = 68, OPT_HTTPGET = 80, OPT_NOSIGNAL = 99,
+    OPT_LOW_SPEED_LIMIT = 19, OPT_LOW_SPEED_TIME = 20, OPT_NOPROGRESS = 43, OPT_NOBODY = 44, OPT_POST = 47, OPT_FOLLOWLOCATION = 52, OPT_MAXREDIRS = 68, OPT_HTTPGET = 80, OPT_NOSIGNAL = 99,
     OPT_TIMEOUT_MS = 155, OPT_CONNECTTIMEOUT_MS = 156, OPT_PROTOCOLS = 181, OPT_REDIR_PROTOCOLS = 182,
     OPT_WRITEDATA = 10001, OPT_URL = 10002, OPT_ERRORBUFFER = 10010, OPT_POSTFIELDS = 10015, OPT_USERAGENT = 10018,
-    OPT_HTTPHEADER = 10023, OPT_WRITEFUNCTION = 20011, OPT_POSTFIELDSIZE_LARGE = 30120,
+    OPT_HTTPHEADER = 10023, OPT_HEADERDATA = 10029, OPT_XFERINFODATA = 10057, OPT_WRITEFUNCTION = 20011,
+    OPT_HEADERFUNCTION = 20079, OPT_XFERINFOFUNCTION = 20219, OPT_POSTFIELDSIZE_LARGE = 30120,
 };
 enum info { INFO_RESPONSE_CODE = 0x200002, INFO_CONTENT_LENGTH = 0x60000f };
 enum outcome { CURL_OK = 0, CURL_PROTOCOL = 1, CURL_URL = 3 };
@@ -39,15 +41,37 @@ struct rbe_net {
 
 /* One request on its way. */
 struct exchange {
-    struct rbe_str *body;
-    size_t max;
-    bool over;
+    const struct rbe_net_request *request;
+    struct rbe_net_answer *answer;
+    size_t taken;                /* bytes of body */
+    bool over, stopped;
+    struct rbe_err failed;       /* the sink's */
     char reason[ERROR_SIZE];
 };
 
 void rbe_net_answer_release(struct rbe_net_answer *a)
 {
     rbe_str_release(&a->body);
+    rbe_str_release(&a->headers);
+}
+
+bool rbe_net_header(const struct rbe_net_answer *a, const char *name, struct rbe_str *ret)
+{
+    size_t len = strlen(name);
+
+    rbe_str_reset(ret);
+    for (const char *line = rbe_str_text(&a->headers); *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        if (strncasecmp(line, name, len) != 0 || line[len] != ':')
+            continue;
+        const char *value = line + len + 1 + strspn(line + len + 1, " \t");
+        size_t n = strcspn(value, "\r\n");
+
+        while (n > 0 && (value[n - 1] == ' ' || value[n - 1] == '\t'))
+            n--;
+        rbe_str_put(ret, value, n);
+        return true;
+    }
+    return false;
 }
 
 struct rbe_net *rbe_net_new(void)
@@ -107,13 +131,59 @@ static enum rbe_code load(struct rbe_net *n, struct rbe_err *e)
 static size_t take(const char *p, size_t size, size_t count, void *arg)
 {
     struct exchange *x = arg;
+    const struct rbe_net_request *q = x->request;
     size_t n = size * count;
 
-    x->over = x->over || n > x->max - x->body->len;
+    x->over = x->over || n > q->max - x->taken;
     if (x->over)
         return 0;
-    rbe_str_put(x->body, p, n);
+    x->taken += n;
+    if (!q->sink)
+        rbe_str_put(&x->answer->body, p, n);
+    else if (x->failed.code == RBE_OK && x->answer->status / 100 != 3)
+        x->failed.code = q->sink(q->arg, x->answer, p, n, &x->failed);
+    return x->failed.code == RBE_OK ? n : 0;
+}
+
+/* "HTTP/1.1 206 Partial Content", "HTTP/2 200": the number; 0 for any other line. */
+static int status_of(const char *line, size_t n)
+{
+    const char *space = n > 5 && memcmp(line, "HTTP/", 5) == 0 ? memchr(line, ' ', n) : NULL;
+    int status = 0;
+
+    if (!space || space + 4 > line + n)
+        return 0;
+    for (int i = 1; i <= 3; i++) {
+        if (space[i] < '0' || space[i] > '9')
+            return 0;
+        status = 10 * status + (space[i] - '0');
+    }
+    return status;
+}
+
+/* Each answer, be it a redirect or a proxy's, begins anew. */
+static size_t take_header(const char *p, size_t size, size_t count, void *arg)
+{
+    struct exchange *x = arg;
+    size_t n = size * count;
+    int status = status_of(p, n);
+
+    if (status) {
+        x->answer->status = status;
+        rbe_str_reset(&x->answer->headers);
+    } else if (n <= HEADERS_MAX - x->answer->headers.len) {
+        rbe_str_put(&x->answer->headers, p, n);
+    }
     return n;
+}
+
+static int watch(void *arg, int64_t down_total, int64_t down, int64_t up_total, int64_t up)
+{
+    struct exchange *x = arg;
+
+    (void)down_total, (void)down, (void)up_total, (void)up;
+    x->stopped = x->stopped || (x->request->stop && x->request->stop(x->request->arg));
+    return x->stopped;
 }
 
 static void set_up(const struct rbe_net *n, const struct rbe_net_request *q, void *headers, struct exchange *x)
@@ -126,7 +196,9 @@ static void set_up(const struct rbe_net *n, const struct rbe_net_request *q, voi
     } numbers[] = {
         {OPT_NOSIGNAL, 1}, {OPT_PROTOCOLS, HTTP | HTTPS}, {OPT_REDIR_PROTOCOLS, back},
         {OPT_FOLLOWLOCATION, q->redirects > 0 && !post}, {OPT_MAXREDIRS, (long)q->redirects},
-        {OPT_TIMEOUT_MS, (long)q->timeout_ms}, {OPT_CONNECTTIMEOUT_MS, (long)q->timeout_ms},
+        {OPT_TIMEOUT_MS, (long)q->timeout_ms},
+        {OPT_CONNECTTIMEOUT_MS, (long)(q->connect_ms ? q->connect_ms : q->timeout_ms)},
+        {OPT_LOW_SPEED_LIMIT, q->stall_s > 0}, {OPT_LOW_SPEED_TIME, (long)q->stall_s}, {OPT_NOPROGRESS, !q->stop},
     };
 
     n->easy_reset(n->curl);
@@ -138,6 +210,10 @@ static void set_up(const struct rbe_net *n, const struct rbe_net_request *q, voi
     (void)n->easy_setopt(n->curl, OPT_ERRORBUFFER, x->reason);
     (void)n->easy_setopt(n->curl, OPT_WRITEFUNCTION, take);
     (void)n->easy_setopt(n->curl, OPT_WRITEDATA, x);
+    (void)n->easy_setopt(n->curl, OPT_HEADERFUNCTION, take_header);
+    (void)n->easy_setopt(n->curl, OPT_HEADERDATA, x);
+    (void)n->easy_setopt(n->curl, OPT_XFERINFOFUNCTION, watch);
+    (void)n->easy_setopt(n->curl, OPT_XFERINFODATA, x);
     (void)n->easy_setopt(n->curl, post ? OPT_POST : q->method == RBE_NET_HEAD ? OPT_NOBODY : OPT_HTTPGET, 1L);
     if (post) {
         (void)n->easy_setopt(n->curl, OPT_POSTFIELDSIZE_LARGE, (int64_t)q->len);
@@ -151,6 +227,13 @@ static enum rbe_code refuse(const struct rbe_net *n, const struct rbe_net_reques
     size_t shown = strcspn(q->url, "?#");
     enum rbe_code code = outcome == CURL_URL || outcome == CURL_PROTOCOL ? RBE_REFUSED : RBE_UNAVAILABLE;
 
+    if (x->failed.code != RBE_OK) {
+        if (e)
+            *e = x->failed;
+        return x->failed.code;
+    }
+    if (x->stopped)
+        return rbe_fail(e, RBE_UNAVAILABLE, "%.*s: stopped", (int)shown, q->url);
     if (x->over)
         return rbe_fail(e, RBE_TOOLARGE, "%.*s: the answer is over %zu bytes", (int)shown, q->url, q->max);
     return rbe_fail(e, code, "%.*s: %s", (int)shown, q->url, x->reason[0] ? x->reason : n->easy_strerror(outcome));
@@ -159,11 +242,13 @@ static enum rbe_code refuse(const struct rbe_net *n, const struct rbe_net_reques
 enum rbe_code rbe_net_do(struct rbe_net *n, const struct rbe_net_request *q, struct rbe_net_answer *ret,
                          struct rbe_err *e)
 {
-    struct exchange x = {.body = &ret->body, .max = q->max};
+    struct exchange x = {.request = q, .answer = ret};
     void *headers = NULL;
     long status = 0;
 
     rbe_str_reset(&ret->body);
+    rbe_str_reset(&ret->headers);
+    ret->status = 0;
     if (!n->curl)
         RBE_TRY(load(n, e));
     for (const char *const *h = q->headers; h && *h; h++)

@@ -6,11 +6,14 @@
 #ifndef RBE_WRAP_NET_H
 #define RBE_WRAP_NET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/base/err.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
+
+struct rbe_net_answer;
 
 enum rbe_net_method { RBE_NET_GET, RBE_NET_HEAD, RBE_NET_POST, RBE_NET_METHOD_MAX };
 
@@ -20,16 +23,27 @@ struct rbe_net_request {
     const char *const *headers;      /* "Name: value", ended by NULL; NULL for none */
     const void *body;                /* of a POST */
     size_t len;
-    int64_t timeout_ms;              /* for all of it, from looking up the name to the last byte */
+    int64_t timeout_ms;              /* for all of it, from looking up the name to the last byte; 0 for none */
+    int64_t connect_ms;              /* until there is a connection; 0: timeout_ms */
+    int64_t stall_s;                 /* the transfer is given up when nothing comes for so long; 0: never */
     size_t max;                      /* bytes of body that are taken */
     unsigned redirects;              /* that are followed; never those of a POST */
+    /* Where set, gets the body of the last answer (none of a redirect) piece by piece, status and headers being known;
+     * other than RBE_OK stops the transfer with that failure. */
+    enum rbe_code (*sink)(void *arg, const struct rbe_net_answer *so_far, const void *p, size_t n, struct rbe_err *e);
+    /* Where set, asked several times a second; true stops the transfer: RBE_UNAVAILABLE. */
+    bool (*stop)(void *arg);
+    void *arg;
 };
 struct rbe_net_answer {
     int status;
     int64_t length;                  /* as declared, -1 when it was not */
     struct rbe_str body;
+    struct rbe_str headers;          /* the lines of the last answer, as they came */
 };
 void rbe_net_answer_release(struct rbe_net_answer *a);
+/* The value of a header, in ret; false when it did not come. */
+bool rbe_net_header(const struct rbe_net_answer *a, const char *name, struct rbe_str *ret);
 
 /* What a process keeps between requests: the library and open connections. Not handed on over a fork. */
 struct rbe_net;

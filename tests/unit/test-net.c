@@ -27,6 +27,11 @@ static void answer(const char *request, struct rbe_str *to, void *arg)
         rbe_str_puts(to, "HTTP/1.1 302 Found\r\nLocation: file:///etc/hostname\r\nContent-Length: 0\r\n\r\n");
     else if (strcmp(path, "/there") == 0)
         rbe_str_puts(to, "HTTP/1.1 302 Found\r\nLocation: /echo\r\nContent-Length: 0\r\n\r\n");
+    else if (strcmp(path, "/told") == 0)
+        rbe_str_puts(to, "HTTP/1.1 302 Found\r\nLocation: /part\r\nX-Of: redirect\r\nContent-Length: 3\r\n\r\nabc");
+    else if (strcmp(path, "/part") == 0)
+        rbe_str_puts(to, "HTTP/1.1 206 Partial Content\r\nETag:  \"e t\" \r\nContent-Range: bytes 2-5/9\r\nContent-Length: 4"
+                         "\r\n\r\npart");
     else if (strcmp(path, "/loop") == 0)
         rbe_str_puts(to, "HTTP/1.1 302 Found\r\nLocation: /loop\r\nContent-Length: 0\r\n\r\n");
     else if (strcmp(path, "/slow") == 0)
@@ -153,6 +158,58 @@ static void test_away(void **state)
     assert_non_null(strstr(h->e.text, h->peer.url));
 }
 
+/* What a sink was given, and what it said. */
+struct drain {
+    struct rbe_str bytes;
+    int status;
+    enum rbe_code says;
+    bool stop;
+};
+
+static enum rbe_code drain(void *arg, const struct rbe_net_answer *so_far, const void *p, size_t n, struct rbe_err *e)
+{
+    struct drain *d = arg;
+
+    rbe_str_put(&d->bytes, p, n);
+    d->status = so_far->status;
+    return d->says == RBE_OK ? RBE_OK : rbe_fail(e, d->says, "the drain is full");
+}
+
+static bool stops(void *arg)
+{
+    return ((struct drain *)arg)->stop;
+}
+
+/* A body handed on piece by piece: that of the last answer alone, with its status and headers. */
+static void test_sink(void **state)
+{
+    struct home *h = *state;
+    struct drain d = {.says = RBE_OK};
+    struct rbe_net_request q = {.method = RBE_NET_GET, .redirects = 3, .sink = drain, .stop = stops, .arg = &d};
+    rbe_auto(str) struct rbe_str value = {0};
+
+    assert_int_equal(ask_for(h, q, "/told"), RBE_OK);
+    assert_int_equal(d.status, 206);
+    assert_string_equal(rbe_str_text(&d.bytes), "part");
+    assert_int_equal(h->answer.body.len, 0);
+    assert_true(rbe_net_header(&h->answer, "etag", &value));
+    assert_string_equal(value.s, "\"e t\"");
+    assert_true(rbe_net_header(&h->answer, "Content-Range", &value));
+    assert_string_equal(value.s, "bytes 2-5/9");
+    assert_false(rbe_net_header(&h->answer, "X-Of", &value));
+    assert_false(rbe_net_header(&h->answer, "Content", &value));
+
+    d.says = RBE_NOSPACE;
+    assert_int_equal(ask_for(h, q, "/part"), RBE_NOSPACE);
+    assert_string_equal(h->e.text, "the drain is full");
+    d = (struct drain){.bytes = d.bytes, .stop = true};
+    assert_int_equal(ask_for(h, q, "/slow"), RBE_UNAVAILABLE);
+    assert_non_null(strstr(h->e.text, "stopped"));
+    q = (struct rbe_net_request){.method = RBE_NET_GET, .stall_s = 1};
+    assert_int_equal(ask_for(h, q, "/slow"), RBE_UNAVAILABLE);
+    rbe_str_release(&d.bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +218,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_redirects, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_schemes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_away, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sink, set_up, tear_down),
     };
 
     /* a proxy of the surroundings is none of the test's */
