@@ -7,7 +7,8 @@
 #include "lib/patch/rules.h"
 #include "lib/wrap/zip.h"
 
-enum { CHUNK = 64 * 1024, DEFAULT_MODE = 0644 };
+enum { CHUNK = 64 * 1024, DEFAULT_MODE = 0644, CHANGES_MAX = 256 << 20 };
+static const char CHANGES[] = "changes.json";
 
 /* An inspection under way. Ids in the tree of rules are indexes of the manifest's entries. */
 struct state {
@@ -18,6 +19,7 @@ struct state {
     uint64_t bytes;                  /* unpacked so far, of all entries */
     uint64_t size;                   /* unpacked so far, of the present one */
     bool root;                       /* the entry of the root itself was seen */
+    bool changes;                    /* so was changes.json */
     unsigned char chunk[CHUNK];
 };
 
@@ -48,6 +50,32 @@ static enum rbe_code put_data(void *arg, const void *p, size_t n, struct rbe_err
     RBE_TRY(spend(s, n, e));
     s->size += n;
     rbe_sha256_put(s->hash, p, n);
+    return RBE_OK;
+}
+
+/* Whether this entry is the changes.json that was asked for. */
+static bool is_changes(const struct state *s, struct rbe_rules_span path)
+{
+    return s->what->changes && path.len == sizeof(CHANGES) - 1 && memcmp(path.s, CHANGES, path.len) == 0;
+}
+
+static enum rbe_code begin_changes(struct state *s, struct rbe_rules_span path, struct rbe_err *e)
+{
+    if (s->changes)
+        return refuse(e, path, "duplicate", "the archive holds it twice");
+    s->changes = true;
+    rbe_str_reset(s->what->changes);
+    return RBE_OK;
+}
+
+static enum rbe_code put_changes(void *arg, const void *p, size_t n, struct rbe_err *e)
+{
+    struct state *s = arg;
+
+    RBE_TRY(spend(s, n, e));
+    if (n > CHANGES_MAX - s->what->changes->len)
+        return rbe_invalid(e, "file", "length", "changes.json is too long");
+    rbe_str_put(s->what->changes, p, n);
     return RBE_OK;
 }
 
@@ -113,6 +141,10 @@ static enum rbe_code zip_file(struct state *s, const struct rbe_zip_entry *from,
 
     if (entry.mode == 0)
         entry.mode = DEFAULT_MODE;
+    if (is_changes(s, path)) {
+        RBE_TRY(begin_changes(s, path, e));
+        return rbe_zip_read(s->what->fd, from, put_changes, s, e);
+    }
     RBE_TRY(put_entry(s, path, RBE_KIND_FILE, NULL, e));
     s->size = 0;
     RBE_TRY(rbe_zip_read(s->what->fd, from, put_data, s, e));
@@ -169,16 +201,19 @@ static enum rbe_code tar_file(struct state *s, struct rbe_arc *a, const struct r
                               struct rbe_err *e)
 {
     struct rbe_entry entry = {.kind = RBE_KIND_FILE, .mode = from->mode & 0777};
+    bool changes = is_changes(s, path);
     size_t n;
 
-    RBE_TRY(put_entry(s, path, RBE_KIND_FILE, NULL, e));
+    RBE_TRY(changes ? begin_changes(s, path, e) : put_entry(s, path, RBE_KIND_FILE, NULL, e));
     s->size = 0;
     for (;;) {
         RBE_TRY(rbe_arc_read(a, s->chunk, CHUNK, &n, e));
         if (n == 0)
             break;
-        RBE_TRY(put_data(s, s->chunk, n, e));
+        RBE_TRY(changes ? put_changes(s, s->chunk, n, e) : put_data(s, s->chunk, n, e));
     }
+    if (changes)
+        return RBE_OK;
     rbe_sha256_end(s->hash, entry.sha256);
     entry.size = s->size;
     add_entry(s, path, &entry);
@@ -251,7 +286,7 @@ static enum rbe_code inspect_all(struct state *s, struct rbe_err *e)
     else
         RBE_TRY(inspect_tar(s, e));
     /* Nobody means to publish nothing, and it would take everything from clients. */
-    if (s->manifest->n == 0)
+    if (s->manifest->n == 0 && !s->changes)
         return rbe_invalid(e, "file", "empty", "the archive holds no entries");
     RBE_TRY(rbe_rules_end(s->tree, e));
     return rbe_manifest_seal(s->manifest, e);

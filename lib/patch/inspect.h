@@ -25,6 +25,7 @@ struct rbe_inspect {
     enum rbe_arc_type type;
     unsigned rules;              /* enum rbe_rules */
     struct rbe_inspect_limits limits;
+    struct rbe_str *changes;     /* gets the changes.json at the root, which is refused where this is NULL */
 };
 /* ret is sealed. Refused: RBE_INVALID, field "file", message naming the entry and the rule. */
 enum rbe_code rbe_inspect(const struct rbe_inspect *what, struct rbe_manifest *ret, struct rbe_err *e) RBE_MUST_USE;

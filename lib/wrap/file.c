@@ -203,8 +203,6 @@ enum rbe_code rbe_dir_make(const char *path, mode_t mode, struct rbe_err *e)
     return RBE_OK;
 }
 
-static enum rbe_code remove_at(int at, const char *name, struct rbe_err *e);
-
 static enum rbe_code remove_below(int fd, struct rbe_err *e)
 {
     DIR *dir = fdopendir(fd);
@@ -225,26 +223,26 @@ static enum rbe_code remove_below(int fd, struct rbe_err *e)
             break;
         }
         if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
-            code = remove_at(dirfd(dir), d->d_name, e);
+            code = rbe_dir_remove_at(dirfd(dir), d->d_name, e);
     }
     (void)closedir(dir);
     return code;
 }
 
 /* Tries unlink first: it never follows a link and cannot take a directory, so no look beforehand can be outdated. */
-static enum rbe_code remove_at(int at, const char *name, struct rbe_err *e)
+enum rbe_code rbe_dir_remove_at(int dir_fd, const char *name, struct rbe_err *e)
 {
-    if (unlinkat(at, name, 0) == 0 || errno == ENOENT)
+    if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
         return RBE_OK;
     if (errno != EISDIR && errno != EPERM)
         return rbe_fail_errno(e, "cannot remove %s", name);
 
-    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
     if (fd < 0)
         return errno == ENOENT ? RBE_OK : rbe_fail_errno(e, "cannot remove %s", name);
     RBE_TRY(remove_below(fd, e));
-    if (unlinkat(at, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+    if (unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
         return rbe_fail_errno(e, "cannot remove %s", name);
     return RBE_OK;
 }
@@ -257,5 +255,5 @@ enum rbe_code rbe_dir_remove(const char *path, struct rbe_err *e)
     /* With a slash behind it, a link would be followed. */
     while (len > 1 && trimmed[len - 1] == '/')
         trimmed[--len] = '\0';
-    return remove_at(AT_FDCWD, trimmed, e);
+    return rbe_dir_remove_at(AT_FDCWD, trimmed, e);
 }

@@ -28,5 +28,7 @@ enum rbe_code rbe_dir_sync(const char *path, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_dir_make(const char *path, mode_t mode, struct rbe_err *e) RBE_MUST_USE;
 /* Removes path and all below it, never following a link. Missing is no error. */
 enum rbe_code rbe_dir_remove(const char *path, struct rbe_err *e) RBE_MUST_USE;
+/* The same for one name in the directory dir_fd. */
+enum rbe_code rbe_dir_remove_at(int dir_fd, const char *name, struct rbe_err *e) RBE_MUST_USE;
 
 #endif

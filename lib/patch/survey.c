@@ -1,0 +1,207 @@
+/* Surveys. */
+#include "lib/patch/survey.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BUFFER = 128 * 1024, EXEC = 0111 };
+
+const char *rbe_look_name(enum rbe_look look)
+{
+    static const char *const names[RBE_LOOK_MAX] = {
+        [RBE_LOOK_SAME] = "same",       [RBE_LOOK_KEPT] = "kept",       [RBE_LOOK_MISSING] = "missing",
+        [RBE_LOOK_KIND] = "kind",       [RBE_LOOK_CONTENT] = "content", [RBE_LOOK_MODE] = "mode",
+    };
+
+    return names[look];
+}
+
+/* path is a whole path or that of an ancestor. */
+static bool matches(const struct rbe_keep *keep, const char *path)
+{
+    const char *slash = strrchr(path, '/'), *last = slash ? slash + 1 : path;
+
+    for (size_t i = 0; i < keep->n; i++)
+        if (fnmatch(keep->globs[i], path, FNM_PATHNAME) == 0 ||
+            (!strchr(keep->globs[i], '/') && fnmatch(keep->globs[i], last, 0) == 0))
+            return true;
+    return false;
+}
+
+bool rbe_kept(const struct rbe_keep *keep, const char *path)
+{
+    if (keep->n == 0)
+        return false;
+    rbe_autofree char *at = rbe_strdup(path);
+    for (;;) {
+        char *slash;
+
+        if (matches(keep, at))
+            return true;
+        slash = strrchr(at, '/');
+        if (!slash)
+            return false;
+        *slash = '\0';
+    }
+}
+
+struct state {
+    const struct rbe_survey *what;
+    struct rbe_sha256 *hash;
+    unsigned char *buffer;
+    uint64_t done;               /* bytes of entries looked at */
+    size_t of;                   /* where the entry may stand in the installed manifest */
+};
+
+static enum rbe_code tick(struct state *s, uint64_t more, struct rbe_err *e)
+{
+    s->done += more;
+    return s->what->tick ? s->what->tick(s->what->arg, s->done, s->what->tree->bytes, e) : RBE_OK;
+}
+
+static enum rbe_code hash_fd(struct state *s, int fd, unsigned char *ret_sum, uint64_t *ret_size, struct rbe_err *e)
+{
+    *ret_size = 0;
+    for (;;) {
+        ssize_t n = read(fd, s->buffer, BUFFER);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return rbe_fail_errno(e, "cannot read");
+        if (n == 0)
+            break;
+        rbe_sha256_put(s->hash, s->buffer, (size_t)n);
+        *ret_size += (uint64_t)n;
+        if (s->what)
+            RBE_TRY(tick(s, (uint64_t)n, e));
+    }
+    rbe_sha256_end(s->hash, ret_sum);
+    return RBE_OK;
+}
+
+enum rbe_code rbe_survey_hash(int fd, unsigned char ret_sum[static RBE_SHA256_SIZE], uint64_t *ret_size, struct rbe_err *e)
+{
+    rbe_autofree unsigned char *buffer = rbe_alloc(BUFFER);
+    rbe_autoptr(sha256) struct rbe_sha256 *hash = rbe_sha256_new();
+    struct state s = {.hash = hash, .buffer = buffer};
+
+    if (lseek(fd, 0, SEEK_SET) != 0)
+        return rbe_fail_errno(e, "cannot read");
+    return hash_fd(&s, fd, ret_sum, ret_size, e);
+}
+
+/* The stamp of an entry and the content it speaks of; NULL when there is none. Entries come sorted, in both manifests. */
+static const struct rbe_entry *stamped(struct state *s, const char *path, const struct rbe_stamp **ret)
+{
+    const struct rbe_manifest *m = &s->what->installed->manifest;
+
+    while (s->of < m->n && strcmp(m->entries[s->of].path, path) < 0)
+        s->of++;
+    if (s->of == m->n || strcmp(m->entries[s->of].path, path) != 0)
+        return NULL;
+    *ret = &s->what->stamps->v[s->of];
+    return &m->entries[s->of];
+}
+
+static bool same_content(const struct rbe_entry *a, const struct rbe_entry *b)
+{
+    return a->kind == b->kind && a->size == b->size && memcmp(a->sha256, b->sha256, sizeof(a->sha256)) == 0;
+}
+
+static enum rbe_look judge_mode(const struct state *s, const struct rbe_entry *entry, const struct stat *st)
+{
+    const struct rbe_entry *before;
+
+    if (!s->what->home->modes || (st->st_mode & 0777) == entry->mode)
+        return RBE_LOOK_SAME;
+    /* Bits that the user changed on a file whose bits are those of before stay as they are, as long as it can be run. */
+    before = s->what->installed ? rbe_manifest_find(&s->what->installed->manifest, entry->path) : NULL;
+    if (before && before->mode == entry->mode && !(st->st_mode & EXEC) == !(entry->mode & EXEC))
+        return RBE_LOOK_SAME;
+    return RBE_LOOK_MODE;
+}
+
+static enum rbe_code look_file(struct state *s, const struct rbe_entry *entry, const struct stat *st, enum rbe_look *ret,
+                               struct rbe_stamp *ret_stamp, struct rbe_err *e)
+{
+    struct rbe_place *tree = &s->what->home->tree;
+    struct rbe_stamp now = rbe_stamp_of(st);
+    const struct rbe_stamp *stamp = NULL;
+    const struct rbe_entry *before = s->what->stamps ? stamped(s, entry->path, &stamp) : NULL;
+    unsigned char sum[RBE_SHA256_SIZE];
+    rbe_autoclose int fd = -1;
+    uint64_t size;
+
+    *ret = RBE_LOOK_CONTENT;
+    if (now.size != entry->size)
+        return tick(s, entry->size, e);
+    if (before && rbe_stamp_equal(stamp, &now)) {
+        RBE_TRY(tick(s, entry->size, e));
+        if (!same_content(before, entry))
+            return RBE_OK;
+    } else {
+        RBE_TRY(rbe_place_open(tree, entry->path, &fd, e));
+        enum rbe_code code = hash_fd(s, fd, sum, &size, e);
+        if (code != RBE_OK)
+            return rbe_err_prefix(e, "%s", entry->path);
+        if (size != entry->size || memcmp(sum, entry->sha256, sizeof(sum)) != 0)
+            return RBE_OK;
+    }
+    *ret_stamp = now;
+    *ret = judge_mode(s, entry, st);
+    return RBE_OK;
+}
+
+static enum rbe_code look_link(struct state *s, const struct rbe_entry *entry, enum rbe_look *ret, struct rbe_err *e)
+{
+    rbe_auto(str) struct rbe_str target = {0};
+
+    RBE_TRY(rbe_place_link(&s->what->home->tree, entry->path, &target, e));
+    *ret = strcmp(rbe_str_text(&target), entry->target) == 0 ? RBE_LOOK_SAME : RBE_LOOK_CONTENT;
+    return RBE_OK;
+}
+
+static enum rbe_code look(struct state *s, const struct rbe_entry *entry, enum rbe_look *ret, struct rbe_stamp *ret_stamp,
+                          struct rbe_err *e)
+{
+    static const mode_t types[RBE_KIND_MAX] = {
+        [RBE_KIND_FILE] = S_IFREG, [RBE_KIND_DIR] = S_IFDIR, [RBE_KIND_LINK] = S_IFLNK,
+    };
+    struct stat st;
+
+    *ret = RBE_LOOK_KEPT;
+    RBE_TRY(rbe_place_look(&s->what->home->tree, entry->path, &st, e));
+    if (st.st_mode != 0 && rbe_kept(&s->what->keep, entry->path))
+        return RBE_OK;
+    *ret = st.st_mode == 0 ? RBE_LOOK_MISSING : RBE_LOOK_KIND;
+    if ((st.st_mode & S_IFMT) != types[entry->kind])
+        return tick(s, entry->size, e);
+    if (entry->kind == RBE_KIND_FILE)
+        return look_file(s, entry, &st, ret, ret_stamp, e);
+    if (entry->kind == RBE_KIND_LINK)
+        return look_link(s, entry, ret, e);
+    *ret = RBE_LOOK_SAME;
+    return RBE_OK;
+}
+
+enum rbe_code rbe_survey(const struct rbe_survey *what, enum rbe_look *ret_looks, struct rbe_stamps *ret_stamps,
+                         struct rbe_err *e)
+{
+    rbe_autofree unsigned char *buffer = rbe_alloc(BUFFER);
+    rbe_autoptr(sha256) struct rbe_sha256 *hash = rbe_sha256_new();
+    struct state s = {.what = what, .hash = hash, .buffer = buffer};
+    size_t n = what->tree->n;
+    struct rbe_stamp ignored;
+
+    if (ret_stamps)
+        *ret_stamps = (struct rbe_stamps){rbe_alloc_array(n, sizeof(*ret_stamps->v)), n};
+    for (size_t i = 0; i < n; i++) {
+        struct rbe_stamp *stamp = ret_stamps ? &ret_stamps->v[i] : &ignored;
+
+        RBE_TRY(look(&s, &what->tree->entries[i], &ret_looks[i], stamp, e));
+    }
+    return tick(&s, 0, e);
+}
