@@ -60,19 +60,20 @@ LIB_OBJ := $(LIB_SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/schema.o
 CGI := latest download admin
 CGI_COMMON := $(filter-out $(CGI:%=cgi-bin/%.c) cgi-bin/admin-%.c,$(wildcard cgi-bin/*.c))
 CGI_ADMIN := $(wildcard cgi-bin/admin-*.c)
-BIN := rbe-admin rbe-batch
+BIN := rbe-admin rbe-batch rbe-update
 LIBEXEC := rbe-inspect rbe-encode
-BIN_COMMON := $(filter-out $(BIN:%=bin/%.c) bin/admin-%.c,$(wildcard bin/*.c))
+BIN_COMMON := $(filter-out $(BIN:%=bin/%.c) bin/cli-app.c bin/admin-%.c,$(wildcard bin/*.c))
 BIN_ADMIN := $(wildcard bin/admin-*.c)
 PROGRAMS := $(CGI:%=$(B)/cgi-bin/%.fcgi) $(BIN:%=$(B)/bin/%) $(B)/bin/rbe-serve $(LIBEXEC:%=$(B)/libexec/rbe/%)
 ERRORS := $(B)/share/rbe/errors
-HEADERS := $(wildcard lib/*/*.h bin/*.h cgi-bin/*.h libexec/*.h tests/*/*.h)
+HEADERS := $(wildcard lib/*/*.h include/*.h bin/*.h cgi-bin/*.h libexec/*.h tests/*/*.h)
 
 UNIT := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/unit/test-*.c))
 FUZZ := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/fuzz/fuzz-*.c))
 BENCHES := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/bench/*.c))
 SCRIPTS := $(wildcard tests/http/*.t tests/golden/*.t tests/regress/*.t)
 INVERTED := $(B)/tests/inverted
+FAULTS := $(B)/tests/faults.so
 
 all: $(PROGRAMS) $(ERRORS)/made
 
@@ -98,6 +99,7 @@ $(B)/librbe.a: $(LIB_OBJ)
 $(B)/cgi-bin/admin.fcgi: $(CGI_ADMIN:%.c=$(B)/obj/%.o)
 $(B)/cgi-bin/%.fcgi: $(B)/obj/cgi-bin/%.o $(CGI_COMMON:%.c=$(B)/obj/%.o) $(B)/librbe.a
 	$(link)
+$(B)/bin/rbe-admin $(B)/bin/rbe-batch: $(B)/obj/bin/cli-app.o
 $(B)/bin/rbe-admin: $(BIN_ADMIN:%.c=$(B)/obj/%.o)
 $(BIN:%=$(B)/bin/%): $(B)/bin/%: $(B)/obj/bin/%.o $(BIN_COMMON:%.c=$(B)/obj/%.o) $(B)/librbe.a
 	$(link)
@@ -116,6 +118,9 @@ $(UNIT): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/librbe.a
 	$(link) $(CMOCKA_LIBS)
 $(INVERTED): $(B)/obj/tests/lib/inverted.o
 	$(link) $(CMOCKA_LIBS)
+# Loaded into a program by LD_PRELOAD: fails or kills at the n-th call that changes files.
+$(FAULTS): tests/lib/faults.c $(B)/flags
+	$(call say,CC,$<)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE -shared -fPIC -O1 $(WARN) -o $@ $< -ldl
 # A fuzz target is one function on (buffer, length): replay.c runs it over its corpus, libFuzzer (FUZZER=1) drives it.
 $(FUZZ): $(B)/tests/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/librbe.a $(if $(FUZZER),,$(B)/obj/tests/lib/replay.o)
 	$(link) $(if $(FUZZER),-fsanitize=fuzzer)
@@ -135,10 +140,10 @@ hdr-check: $(B)/gen/schema.c
 	xargs -P $$(nproc) -I '{}' $(CC) $(ALL_CFLAGS) $(CMOCKA_CFLAGS) -Werror -fsyntax-only -include '{}' -x c /dev/null
 
 TESTS = $(UNIT) $(FUZZ) $(SCRIPTS)
-check: lint hdr-check all $(UNIT) $(FUZZ) $(INVERTED)
+check: lint hdr-check all $(UNIT) $(FUZZ) $(INVERTED) $(FAULTS)
 	@RBE_BUILD='$(B)' tests/check $(if $(MINIMUM),--minimum $(MINIMUM)) --all $(TESTS)
 
-check-long: lint hdr-check all $(UNIT) $(FUZZ) $(INVERTED)
+check-long: lint hdr-check all $(UNIT) $(FUZZ) $(INVERTED) $(FAULTS)
 	@RBE_BUILD='$(B)' RBE_LONG=1 RBE_BIG=1024 tests/check --timeout 3600 --all $(TESTS) $(wildcard tests/long/*.t)
 
 asan:

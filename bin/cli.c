@@ -18,7 +18,7 @@ static const struct rbe_cli_option *const globals[] = {&opt_config, &opt_json, &
 
 static bool offered(const struct rbe_cli *cli, const struct rbe_cli_option *global)
 {
-    return global != &opt_json || cli->program->json;
+    return (global != &opt_json || cli->program->json) && (global != &opt_config || cli->program->home);
 }
 
 /* ---- parsing ---- */
@@ -303,21 +303,12 @@ enum rbe_code rbe_cli_flush(struct rbe_cli *cli, struct rbe_err *e)
     return RBE_OK;
 }
 
-enum rbe_code rbe_cli_open(struct rbe_cli *cli, enum rbe_app_mode mode, struct rbe_err *e)
-{
-    return rbe_app_open(&cli->settings, mode, &cli->app, e);
-}
-
 static enum rbe_code run_verb(struct rbe_cli *cli, struct rbe_err *e)
 {
     const struct rbe_cli_verb *v = cli->verb;
 
-    if (v->need >= RBE_CLI_SETTINGS) {
-        RBE_TRY(rbe_settings_load(cli->config, &cli->settings, e));
-        rbe_log_level_set((enum rbe_log_level)cli->settings.log.level);
-    }
-    if (v->need == RBE_CLI_READ || v->need == RBE_CLI_WRITE)
-        RBE_TRY(rbe_cli_open(cli, v->need == RBE_CLI_READ ? RBE_APP_READ : RBE_APP_WRITE, e));
+    if (cli->program->home)
+        RBE_TRY(cli->program->home->open(cli, v->need, e));
     return v->run(cli, e);
 }
 
@@ -365,10 +356,11 @@ int rbe_cli_main(const struct rbe_cli_program *program, int argc, char **argv)
         code = run(cli, &e);
     if (code != RBE_OK)
         complain(cli, &e);
-    rbe_app_close(cli->app);
-    rbe_settings_release(&cli->settings);
+    int status = code == RBE_OK ? cli->exit : rbe_code_info(code)->exit;
+    if (program->home)
+        program->home->close(cli);
     rbe_arena_release(&cli->arena);
     rbe_str_release(&cli->out);
     free(cli);
-    return rbe_code_info(code)->exit;
+    return status;
 }

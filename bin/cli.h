@@ -1,6 +1,8 @@
 /* A command line program as one table: its verbs, their arguments and options, their help. Parsing, help texts, shell
  * completion and the manual's synopsis come from the table; a verb is one row and one handler.
  *
+ * A program that works on an installation names rbe_cli_app (cli-app.c), which opens it; one that does not links nothing of it.
+ *
  * Global options (--config, --json, --help, --version) stand before or after the verb; "--" ends the options; a value
  * follows as the next word or after '='.
  */
@@ -38,11 +40,19 @@ struct rbe_cli_verb {
     const char *help;            /* a line */
 };
 
+/* Opens what a verb needs, and closes it. */
+struct rbe_cli_home {
+    enum rbe_code (*open)(struct rbe_cli *cli, enum rbe_cli_need need, struct rbe_err *e);
+    void (*close)(struct rbe_cli *cli);
+};
+extern const struct rbe_cli_home rbe_cli_app;
+
 struct rbe_cli_program {
     const char *name;            /* "rbe-admin" */
     const char *summary;         /* a line */
     const struct rbe_cli_verb *verbs;        /* ended by a row without run */
     bool json;                   /* has --json */
+    const struct rbe_cli_home *home;         /* NULL: needs no installation, and has no --config */
 };
 
 struct rbe_cli_value {
@@ -63,6 +73,7 @@ struct rbe_cli {
     struct rbe_app *app;         /* NULL before rbe_cli_open */
     struct rbe_arena arena;      /* of the handler */
     struct rbe_str out;          /* goes to standard output when the handler is done */
+    int exit;                    /* the status when the handler succeeds */
     bool asked_help, asked_version;
 };
 

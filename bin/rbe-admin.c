@@ -108,6 +108,7 @@ static const struct rbe_cli_program program = {
     .name = "rbe-admin",
     .summary = "Administer an rbe installation from a shell, straight on its databases.",
     .verbs = verbs,
+    .home = &rbe_cli_app,
     .json = true,
 };
 

@@ -69,6 +69,7 @@ static const struct rbe_cli_program program = {
     .name = "rbe-batch",
     .summary = "",
     .verbs = verbs,
+    .home = &rbe_cli_app,
 };
 
 int main(int argc, char **argv)

@@ -126,6 +126,18 @@ ptrdiff_t rbe_percent_decode(char *text, size_t len, bool form)
     return (ptrdiff_t)n;
 }
 
+void rbe_percent_encode(const char *text, struct rbe_str *out)
+{
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("-._~", c))
+            rbe_str_putc(out, *text);
+        else
+            rbe_str_putf(out, "%%%02X", c);
+    }
+}
+
 bool rbe_int_parse(const char *text, int64_t min, int64_t max, int64_t *ret)
 {
     char *end;

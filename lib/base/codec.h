@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/base/str.h"
+
 /* Writes 2n digits and a NUL. */
 void rbe_hex_encode(const void *p, size_t n, char *ret_text);
 /* True when text is exactly 2n lower-case hex digits. */
@@ -24,6 +26,8 @@ ptrdiff_t rbe_base64url_decode(const char *text, size_t len, void *ret_bytes, si
 
 /* Decodes %XX (and '+' as space when form is set) in place; returns the new length, or -1 for a broken or zero %XX. */
 ptrdiff_t rbe_percent_decode(char *text, size_t len, bool form);
+/* Puts text with everything but unreserved characters as %XX, fit for a part of a path or a query. */
+void rbe_percent_encode(const char *text, struct rbe_str *out);
 
 /* A whole decimal number within [min,max], nothing else in the text. */
 bool rbe_int_parse(const char *text, int64_t min, int64_t max, int64_t *ret);

@@ -29,7 +29,20 @@ static const struct rbe_cli_verb verbs[] = {
     {"thing list", "", NULL, RBE_CLI_NOTHING, nothing, "List all things."},
     {.run = NULL},
 };
-static const struct rbe_cli_program program = {.name = "tool", .summary = "A tool.", .verbs = verbs, .json = true};
+static enum rbe_code open_none(struct rbe_cli *cli, enum rbe_cli_need need, struct rbe_err *e)
+{
+    (void)cli, (void)need, (void)e;
+    return RBE_OK;
+}
+
+static void close_none(struct rbe_cli *cli)
+{
+    (void)cli;
+}
+
+static const struct rbe_cli_home home = {open_none, close_none};
+static const struct rbe_cli_program program = {.name = "tool", .summary = "A tool.", .verbs = verbs, .json = true,
+                                               .home = &home};
 
 static struct rbe_cli cli;
 static struct rbe_err err;
