@@ -306,6 +306,19 @@ sub create {
     return $self->post('/resources', json => {resource_id => $rid, %field});
 }
 
+# Waits until clients at `from` are offered an incremental package.
+sub wait_for_incremental {
+    my ($self, $rid, $from, $query) = @_;
+    $self->batch if $self->{host} eq 'cgi';
+    for (1 .. 200) {
+        my $r = $self->get("/resources/$rid/latest?current=$from" . ($query // ''));
+        return 1 if ($r->{json}{data}{update_type} // '') eq 'incremental';
+        sleep 0.1;
+    }
+    ok 0, "an incremental package of $rid from $from";
+    return 0;
+}
+
 # A zip of the given files, {path => content}; content undef makes a directory, a reference ['target'] a link.
 sub zip_of {
     my ($self, $files, $type) = @_;
