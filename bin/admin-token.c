@@ -80,13 +80,15 @@ static void put_json(struct rbe_jsonw *w, const struct rbe_token *t, int64_t now
     rbe_admin_json_time(w, "created_at", t->created_at);
     rbe_admin_json_time(w, "expires_at", t->expires_at);
     rbe_admin_json_time(w, "revoked_at", t->revoked_at);
+    rbe_admin_json_time(w, "used_at", t->used_at);
     rbe_jsonw_obj_end(w);
 }
 
 enum rbe_code rbe_admin_token_list(struct rbe_cli *cli, struct rbe_err *e)
 {
     static const struct rbe_table_column columns[] = {{"NAME", false},    {"SCOPE", false},   {"RESOURCE", false},
-                                                      {"CREATED", false}, {"EXPIRES", false}, {"STATE", false}};
+                                                      {"CREATED", false}, {"EXPIRES", false}, {"LAST USED", false},
+                                                      {"STATE", false}};
     struct rbe_jsonw w = {.out = &cli->out};
     int64_t now = rbe_clock_now();
     struct rbe_token *all;
@@ -109,6 +111,7 @@ enum rbe_code rbe_admin_token_list(struct rbe_cli *cli, struct rbe_err *e)
         rbe_table_text(&t, all[i].rid ? all[i].rid : "(all)");
         rbe_table_time(&t, all[i].created_at, "");
         rbe_table_time(&t, all[i].expires_at, "never");
+        rbe_table_time(&t, all[i].used_at, "never");
         rbe_table_text(&t, state_of(&all[i], now));
     }
     rbe_table_put(&t, &cli->out);

@@ -114,6 +114,7 @@ static enum rbe_code handle_download(void *ctx, struct rbe_req *r, struct rbe_re
     struct rbe_err lost;
     const char *url = NULL;
 
+    RBE_TRY(rbe_program_limit(app, RBE_LIMIT_DOWNLOAD, r, p, e));
     RBE_TRY(rbe_grant_verify(app, RBE_GRANT_DOWNLOAD, rbe_req_segment(r, 0), now, &grant, e));
     RBE_TRY(find_package(app, &grant, arena, &package, e));
     RBE_TRY(rbe_access_download(app, &grant, counts, now, arena, &lost, e));

@@ -7,6 +7,7 @@
  *     series   RBE_SHARE_SERIES records of a metric's name with labels and its numbers (lib/base/metrics)
  *     pairs    RBE_SHARE_PAIRS counters of wanted incrementals (lib/core/demand)
  *     epoch, word, told    whether answers are fresh (lib/base/fresh, lib/store/change)
+ *     buckets  RBE_SHARE_BUCKETS token buckets of rate limits (lib/base/bucket)
  */
 #ifndef RBE_BASE_SHARE_H
 #define RBE_BASE_SHARE_H
@@ -17,7 +18,8 @@
 #include "lib/base/err.h"
 #include "lib/base/mem.h"
 
-enum { RBE_SHARE_SERIES = 1024, RBE_SHARE_VALUES = 16, RBE_SHARE_PAIRS = 4096, RBE_SHARE_NAME = 120, RBE_SHARE_WORDS = 4096 };
+enum { RBE_SHARE_SERIES = 1024, RBE_SHARE_VALUES = 16, RBE_SHARE_PAIRS = 4096, RBE_SHARE_NAME = 120,
+       RBE_SHARE_WORDS = 4096, RBE_SHARE_BUCKETS = 8192 };
 
 struct rbe_share_series {
     _Atomic uint64_t state;                  /* 0 free, 1 being named, 2 in use */
@@ -31,11 +33,17 @@ struct rbe_share_pair {
     _Atomic uint64_t busy;                   /* when a process began to change source and target; 0: none does */
 };
 
+struct rbe_share_bucket {
+    _Atomic uint64_t who;                    /* 0: nobody yet */
+    _Atomic uint64_t full;                   /* when it is full again (monotonic ns) */
+};
+
 struct rbe_share {
     struct rbe_share_series series[RBE_SHARE_SERIES];
     struct rbe_share_pair pairs[RBE_SHARE_PAIRS];
     _Atomic uint64_t epoch, word[RBE_SHARE_WORDS];
     _Atomic int64_t told;                    /* the database's change number up to which all changes are in them */
+    struct rbe_share_bucket buckets[RBE_SHARE_BUCKETS];
 };
 
 /* Maps dir/shared.<layout>, making it when it is not there. */

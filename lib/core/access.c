@@ -6,9 +6,11 @@
 #include "lib/base/codec.h"
 #include "lib/core/cdks.h"
 #include "lib/core/deed.h"
+#include "lib/core/limit.h"
 #include "lib/core/quota.h"
+#include "lib/store/usage.h"
 
-enum { TOKEN_BYTES = 32 };
+enum { TOKEN_BYTES = 32, MINUTE = 60 };
 #define TOKEN_PREFIX "rbe_"
 _Static_assert(sizeof(TOKEN_PREFIX) + RBE_BASE64URL_LEN(TOKEN_BYTES) == RBE_TOKEN_TEXT, "a token fills its buffer");
 
@@ -34,6 +36,45 @@ enum rbe_code rbe_access_token(struct rbe_app *app, const char *bearer, int64_t 
         return unauthorized(e);
     if (ret->revoked_at || (ret->expires_at && ret->expires_at <= now))
         return unauthorized(e);
+    return RBE_OK;
+}
+
+/* usage.db may be locked or away; that is nothing to the client. */
+static void note_use(struct rbe_app *app, const struct rbe_token *t, int64_t now)
+{
+    struct rbe_err ignored = {0};
+    int64_t before = 0;
+
+    if (rbe_usage_token(app->store, t->id, &before, &ignored) != RBE_OK || (now >= before && now - before < MINUTE))
+        return;
+    if (rbe_store_begin(app->store, RBE_BASE_USAGE, &ignored) != RBE_OK)
+        return;
+    if (rbe_usage_token_put(app->store, t->id, now, &ignored) != RBE_OK ||
+        rbe_store_commit(app->store, RBE_BASE_USAGE, &ignored) != RBE_OK)
+        rbe_store_rollback(app->store, RBE_BASE_USAGE);
+}
+
+enum rbe_code rbe_access_enter(struct rbe_app *app, const struct rbe_access_entry *who, struct rbe_arena *arena,
+                               struct rbe_token *ret, int64_t *ret_wait, struct rbe_err *e)
+{
+    unsigned char sum[RBE_SHA256_SIZE];
+    int64_t later;
+
+    *ret_wait = 0;
+    if (!who->bearer || !*who->bearer)
+        return unauthorized(e);
+    rbe_sha256_of(who->bearer, strlen(who->bearer), sum);
+    if (rbe_limit_look(app, RBE_LIMIT_FAILED, who->address, ret_wait, e) != RBE_OK &&
+        !rbe_limit_trusts(app, who->address, sum, sizeof(sum)))
+        return RBE_LIMITED;
+    *ret_wait = 0;
+    enum rbe_code code = rbe_access_token(app, who->bearer, who->now, arena, ret, e);
+    if (code == RBE_UNAUTHORIZED && rbe_limit_take(app, RBE_LIMIT_FAILED, who->address, &later, NULL) != RBE_OK)
+        return unauthorized(e);
+    if (code != RBE_OK)
+        return code;
+    rbe_limit_trust(app, who->address, sum, sizeof(sum));
+    note_use(app, ret, who->now);
     return RBE_OK;
 }
 

@@ -12,6 +12,17 @@
  * all. */
 enum rbe_code rbe_access_token(struct rbe_app *app, const char *bearer, int64_t now, struct rbe_arena *arena,
                                struct rbe_token *ret, struct rbe_err *e) RBE_MUST_USE;
+
+/* The same for a client at an address, who may fail limits.auth_failures times a minute: RBE_LIMITED then for every
+ * token that did not prove itself from there within the last hour, good or not, so that guessing stops while the others
+ * behind one address go on; *ret_wait are the seconds until the next try. Asking without a token is no failure. Notes when
+ * a token was used, once a minute, and lets nothing fail by it. */
+struct rbe_access_entry {
+    const char *bearer, *address;
+    int64_t now;
+};
+enum rbe_code rbe_access_enter(struct rbe_app *app, const struct rbe_access_entry *who, struct rbe_arena *arena,
+                               struct rbe_token *ret, int64_t *ret_wait, struct rbe_err *e) RBE_MUST_USE;
 /* Scope below what is needed, or bound to another resource (rid may be NULL: a call that names none, closed to bound
  * tokens): RBE_FORBIDDEN. */
 enum rbe_code rbe_access_allow(const struct rbe_token *t, enum rbe_scope need, const char *rid,

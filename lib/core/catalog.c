@@ -5,6 +5,7 @@
 #include "lib/base/clock.h"
 #include "lib/core/deed.h"
 #include "lib/core/duty.h"
+#include "lib/store/usage.h"
 
 enum { PAGE = 1000 };
 
@@ -129,6 +130,8 @@ enum rbe_code rbe_catalog_tokens(struct rbe_app *app, struct rbe_arena *arena, s
                                  struct rbe_err *e)
 {
     RBE_TRY(rbe_token_list(app->store, arena, ret, ret_n, e));
+    for (size_t i = 0; i < *ret_n; i++)
+        RBE_TRY(rbe_usage_token(app->store, (*ret)[i].id, &(*ret)[i].used_at, e));
     if (*ret_n)
         qsort(*ret, *ret_n, sizeof(**ret), by_name);
     return RBE_OK;

@@ -50,7 +50,7 @@ struct rbe_catalog_version {
 enum rbe_code rbe_catalog_version(struct rbe_app *app, const char *rid, const char *name, struct rbe_arena *arena,
                                   struct rbe_catalog_version *ret, struct rbe_err *e) RBE_MUST_USE;
 
-/* All tokens, revoked ones too, by name. */
+/* All tokens, revoked ones too, by name, with their last use. */
 enum rbe_code rbe_catalog_tokens(struct rbe_app *app, struct rbe_arena *arena, struct rbe_token **ret, size_t *ret_n,
                                  struct rbe_err *e) RBE_MUST_USE;
 /* Ends a token at once. Unknown or revoked before: RBE_NOTFOUND naming it. */

@@ -203,6 +203,18 @@ static const struct rbe_conf_key table[] = {
      .reloadable = true, .help = "The most entries a published archive may hold."},
     {FIELD(limits, archive_bytes), .type = RBE_CONF_SIZE, .preset = "16G", .min = KIB, .max = SIZE_LARGEST,
      .reloadable = true, .help = "The most bytes a published archive may expand to."},
+    {FIELD(limits, download_rate), .type = RBE_CONF_INT, .preset = "0", .max = 1000000, .reloadable = true,
+     .help = "Requests a second that download.fcgi takes from one address; an IPv6 client counts by its /64. 0 is no "
+             "limit."},
+    {FIELD(limits, download_burst), .type = RBE_CONF_INT, .preset = "20", .min = 1, .max = 10000, .reloadable = true,
+     .help = "How many of them may come at once."},
+    {FIELD(limits, admin_rate), .type = RBE_CONF_INT, .preset = "0", .max = 1000000, .reloadable = true,
+     .help = "Requests a second that the calls of admin.fcgi that need a right take from one address. 0 is no limit."},
+    {FIELD(limits, admin_burst), .type = RBE_CONF_INT, .preset = "20", .min = 1, .max = 10000, .reloadable = true,
+     .help = "How many of them may come at once."},
+    {FIELD(limits, auth_failures), .type = RBE_CONF_INT, .preset = "10", .max = 1000, .reloadable = true,
+     .help = "How often a minute one address may fail to authenticate. Tokens that worked from there within the last "
+             "hour go on to work. 0 is no limit."},
     {FIELD(batch, max_patches), .type = RBE_CONF_INT, .preset = "20", .max = 1000, .reloadable = true,
      .help = "The most incremental packages that are built to lead to one package. 0 builds none."},
     {FIELD(batch, purge_interval), .type = RBE_CONF_DURATION, .preset = "0", .max = 366 * DAY, .reloadable = true,

@@ -43,6 +43,9 @@ struct rbe_settings {
     } storage;
     struct {
         int64_t upload_bytes, archive_entries, archive_bytes;
+        int64_t download_rate, download_burst;   /* requests a second from one address, and at once; a rate of 0: no limit */
+        int64_t admin_rate, admin_burst;
+        int64_t auth_failures;               /* a minute from one address; 0: no limit */
     } limits;
     struct {
         int64_t max_patches;                 /* a package */

@@ -13,6 +13,7 @@ struct rbe_token {
     enum rbe_scope scope;
     const char *rid;             /* the one resource it is bound to, NULL for all */
     int64_t created_at, expires_at, revoked_at;
+    int64_t used_at;             /* to the minute, 0: never; filled by lists only */
 };
 
 /* Name in use by a token not revoked: RBE_REFUSED. Bound to an unknown resource: RBE_NOTFOUND. Sets id. */

@@ -3,6 +3,7 @@
 
 #include "lib/core/access.h"
 #include "lib/core/release.h"
+#include "lib/store/usage.h"
 
 enum { NOW = 1700000000 };
 
@@ -76,6 +77,66 @@ static void test_token_refused(void **state)
     expect(s, RBE_REFUSED, rbe_access_grant_token(s->app, &again, twisted, &s->e));
     /* and a refusal leaves no transaction open */
     grant(s, "next", RBE_SCOPE_ADMIN, NULL, 0, twisted);
+}
+
+static enum rbe_code enter(struct site *s, const char *bearer, const char *address, int64_t now, int64_t *ret_wait)
+{
+    const struct rbe_access_entry who = {bearer, address, now};
+    struct rbe_token t;
+
+    s->e = (struct rbe_err){0};
+    return rbe_access_enter(s->app, &who, &s->arena, &t, ret_wait, &s->e);
+}
+
+/* Who fails too often is told to wait, whatever he says next; others there, and the same elsewhere, go on. */
+static void test_enter(void **state)
+{
+    struct site *s = *state;
+    char good[RBE_TOKEN_TEXT], other[RBE_TOKEN_TEXT];
+    int64_t wait;
+
+    grant(s, "good", RBE_SCOPE_ADMIN, NULL, 0, good);
+    grant(s, "other", RBE_SCOPE_ADMIN, NULL, 0, other);
+    assert_int_equal(enter(s, good, "192.0.2.1", NOW, &wait), RBE_OK);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(enter(s, NULL, "192.0.2.1", NOW, &wait), RBE_UNAUTHORIZED);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(enter(s, "rbe_guess", "192.0.2.1", NOW, &wait), RBE_UNAUTHORIZED);
+        assert_string_equal(s->e.text, "a valid token is needed");
+        assert_int_equal(wait, 0);
+    }
+    assert_int_equal(enter(s, "rbe_guess", "192.0.2.1", NOW, &wait), RBE_LIMITED);
+    assert_in_range(wait, 1, 6);
+    assert_int_equal(enter(s, other, "192.0.2.1", NOW, &wait), RBE_LIMITED);
+    assert_int_equal(enter(s, NULL, "192.0.2.1", NOW, &wait), RBE_UNAUTHORIZED);
+    assert_int_equal(enter(s, good, "192.0.2.1", NOW, &wait), RBE_OK);
+    assert_int_equal(wait, 0);
+    assert_int_equal(enter(s, other, "192.0.2.2", NOW, &wait), RBE_OK);
+    s->settings.limits.auth_failures = 0;
+    assert_int_equal(enter(s, other, "192.0.2.1", NOW, &wait), RBE_OK);
+}
+
+static void test_last_use(void **state)
+{
+    struct site *s = *state;
+    rbe_autofree char *path = rbe_strfmt("%s/db/usage.db", s->dir);
+    char good[RBE_TOKEN_TEXT];
+    int64_t wait, used;
+
+    grant(s, "good", RBE_SCOPE_ADMIN, NULL, 0, good);
+    static const struct {
+        int64_t at, noted;
+    } rows[] = {{NOW, NOW}, {NOW + 59, NOW}, {NOW + 60, NOW + 60}, {NOW + 90, NOW + 60}, {NOW - 500, NOW - 500}};
+    for (size_t i = 0; i < RBE_COUNT(rows); i++) {
+        assert_int_equal(enter(s, good, "", rows[i].at, &wait), RBE_OK);
+        must(s, rbe_usage_token(s->app->store, 1, &used, &s->e));
+        assert_int_equal(used, rows[i].noted);
+    }
+    /* a usage.db that is gone does not keep anybody out */
+    site_close(s);
+    must(s, rbe_app_open(&s->settings, RBE_APP_READ, &s->app, &s->e));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(enter(s, good, "", NOW + 900, &wait), RBE_OK);
 }
 
 static void test_allow(void **state)
@@ -219,6 +280,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_token, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_token_refused, site_setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_enter, site_setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_last_use, site_setup, site_teardown),
         cmocka_unit_test(test_allow),
         cmocka_unit_test_setup_teardown(test_cdk_spelling, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_cdk_verdicts, site_setup, site_teardown),

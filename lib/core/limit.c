@@ -1,0 +1,101 @@
+#include "lib/core/limit.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "lib/base/bucket.h"
+#include "lib/base/clock.h"
+
+#define SECOND UINT64_C(1000000000)
+enum { MINUTE = 60, TRUST_SECONDS = 3600, ADDRESS = 8, WHAT_MAX = 32, TRUST = RBE_LIMIT_MAX };
+
+/* Tokens come at count / seconds, burst at once; a count of 0 is no limit. */
+static bool rate_of(const struct rbe_app *app, enum rbe_limit limit, struct rbe_bucket_rate *ret)
+{
+    const struct rbe_settings *s = app->settings;
+    const struct {
+        int64_t count, seconds, burst;
+    } rates[RBE_LIMIT_MAX] = {
+        [RBE_LIMIT_DOWNLOAD] = {s->limits.download_rate, 1, s->limits.download_burst},
+        [RBE_LIMIT_ADMIN] = {s->limits.admin_rate, 1, s->limits.admin_burst},
+        [RBE_LIMIT_FAILED] = {s->limits.auth_failures, MINUTE, s->limits.auth_failures},
+    };
+
+    if (rates[limit].count == 0)
+        return false;
+    *ret = (struct rbe_bucket_rate){.every = (uint64_t)rates[limit].seconds * SECOND / (uint64_t)rates[limit].count,
+                                    .burst = (uint64_t)rates[limit].burst};
+    return true;
+}
+
+/* An IPv4 address as it is, an IPv6 one by its first half; what is none of both counts as one client. */
+static void read_address(const char *text, unsigned char ret[static ADDRESS])
+{
+    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+    unsigned char b[sizeof(struct in6_addr)];
+
+    memset(ret, 0, ADDRESS);
+    if (text && inet_pton(AF_INET, text, ret + 4) == 1)
+        return;
+    memset(ret, 0, ADDRESS);
+    if (!text || inet_pton(AF_INET6, text, b) != 1)
+        return;
+    if (memcmp(b, mapped, sizeof(mapped)) == 0)
+        memcpy(ret + 4, b + sizeof(mapped), 4);
+    else
+        memcpy(ret, b, ADDRESS);
+}
+
+static uint64_t who_of(struct rbe_app *app, int kind, const char *address, const void *what, size_t n)
+{
+    unsigned char record[1 + ADDRESS + WHAT_MAX] = {(unsigned char)kind}, sum[RBE_SHA256_SIZE];
+    uint64_t who;
+
+    if (n > WHAT_MAX)
+        abort();
+    read_address(address, record + 1);
+    if (n)
+        memcpy(record + 1 + ADDRESS, what, n);
+    rbe_hmac_of(app->signer[0], record, 1 + ADDRESS + n, sum);
+    memcpy(&who, sum, sizeof(who));
+    return who;
+}
+
+static enum rbe_code ask(struct rbe_app *app, enum rbe_limit limit, const char *address, bool take, int64_t *ret_wait,
+                         struct rbe_err *e)
+{
+    struct rbe_bucket_rate rate;
+    uint64_t wait = 0;
+
+    *ret_wait = 0;
+    if (!rate_of(app, limit, &rate))
+        return RBE_OK;
+    uint64_t who = who_of(app, (int)limit, address, NULL, 0), now = rbe_clock_mono();
+    if (take ? rbe_bucket_take(app->share, who, rate, now, &wait) : rbe_bucket_look(app->share, who, rate, now, &wait))
+        return RBE_OK;
+    *ret_wait = (int64_t)((wait + SECOND - 1) / SECOND);
+    return rbe_fail(e, RBE_LIMITED, "too many %s: try again in %lld s",
+                    limit == RBE_LIMIT_FAILED ? "failures to authenticate" : "requests", (long long)*ret_wait);
+}
+
+enum rbe_code rbe_limit_take(struct rbe_app *app, enum rbe_limit limit, const char *address, int64_t *ret_wait,
+                             struct rbe_err *e)
+{
+    return ask(app, limit, address, true, ret_wait, e);
+}
+
+enum rbe_code rbe_limit_look(struct rbe_app *app, enum rbe_limit limit, const char *address, int64_t *ret_wait,
+                             struct rbe_err *e)
+{
+    return ask(app, limit, address, false, ret_wait, e);
+}
+
+void rbe_limit_trust(struct rbe_app *app, const char *address, const void *what, size_t n)
+{
+    rbe_bucket_mark(app->share, who_of(app, TRUST, address, what, n), TRUST_SECONDS * SECOND, rbe_clock_mono());
+}
+
+bool rbe_limit_trusts(struct rbe_app *app, const char *address, const void *what, size_t n)
+{
+    return rbe_bucket_marked(app->share, who_of(app, TRUST, address, what, n), rbe_clock_mono());
+}
