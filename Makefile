@@ -53,6 +53,9 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
 LIBS = $(FCGI_LIBS) $(SQLITE_LIBS) $(YAML_LIBS) $(JSONC_LIBS) $(CRYPTO_LIBS) $(ARCHIVE_LIBS) \
        $(ZLIB_LIBS) $(ZSTD_LIBS) $(LZMA_LIBS) $(UNISTRING_LIBS)
 
+UPDATE_LIBS = $(JSONC_LIBS) $(CRYPTO_LIBS) $(ARCHIVE_LIBS) $(ZLIB_LIBS) $(LZMA_LIBS) $(ZSTD_LIBS) $(UNISTRING_LIBS)
+OBJCOPY ?= objcopy
+
 # ---- what is made of what ----
 
 LIB_SRC := $(wildcard lib/*/*.c)
@@ -75,7 +78,10 @@ SCRIPTS := $(wildcard tests/http/*.t tests/golden/*.t tests/regress/*.t)
 INVERTED := $(B)/tests/inverted
 FAULTS := $(B)/tests/faults.so
 
-all: $(PROGRAMS) $(ERRORS)/made
+# What applications embed the updater with, laid out like the prefix.
+UPDATE_LIB := $(B)/lib/librbe-update.a $(B)/lib/pkgconfig/rbe-update.pc $(B)/include/rbe_update.h
+
+all: $(PROGRAMS) $(UPDATE_LIB) $(ERRORS)/made
 
 # Rewritten only when it changes, so that other flags, another compiler or version build everything anew.
 FLAGS = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(FUZZER)
@@ -103,6 +109,16 @@ $(B)/bin/rbe-admin $(B)/bin/rbe-batch: $(B)/obj/bin/cli-app.o
 $(B)/bin/rbe-admin: $(BIN_ADMIN:%.c=$(B)/obj/%.o)
 $(BIN:%=$(B)/bin/%): $(B)/bin/%: $(B)/obj/bin/%.o $(BIN_COMMON:%.c=$(B)/obj/%.o) $(B)/librbe.a
 	$(link)
+# One object of all that the updater needs, of which only the names of its face can be seen.
+$(B)/lib/librbe-update.a: $(B)/obj/lib/patch/update.o $(B)/librbe.a
+	$(call say,AR,$@)mkdir -p $(@D) && rm -f $@ && $(LD) -r -o $(B)/obj/rbe-update.o $^ && \
+	$(OBJCOPY) --wildcard --keep-global-symbol='rbe_update_*' $(B)/obj/rbe-update.o && $(AR) rcs $@ $(B)/obj/rbe-update.o
+$(B)/lib/pkgconfig/rbe-update.pc: Makefile config.mk
+	$(call say,GEN,$@)mkdir -p $(@D) && printf '%s\n' 'prefix=$${pcfiledir}/../..' '' 'Name: rbe-update' \
+	'Description: keeps a directory at the version that an rbe server offers' 'Version: $(VERSION)' \
+	'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -lrbe-update $(UPDATE_LIBS)' > $@
+$(B)/include/%.h: include/%.h
+	$(Q)mkdir -p $(@D) && cp $< $@
 $(B)/libexec/rbe/%: $(B)/obj/libexec/%.o $(B)/librbe.a
 	$(link)
 $(B)/bin/%: bin/%.in $(B)/flags
@@ -196,13 +212,17 @@ units = $(call filled,etc/systemd/rbe-NAME.socket.in,$(unitdir)/rbe-$(1).socket,
 
 install: all
 	$(Q)$(INSTALL) -d $(call into,$(bindir)) $(call into,$(cgidir)) $(call into,$(libexecdir)) $(call into,$(errordir)) \
-	$(call into,$(mandir))/man5 $(call into,$(mandir))/man8 $(call into,$(docdir)) $(call into,$(sysconfdir))/rbe \
+	$(call into,$(libdir))/pkgconfig $(call into,$(includedir)) \
+	$(addprefix $(call into,$(mandir))/man,1 3 5 8) $(call into,$(docdir)) $(call into,$(sysconfdir))/rbe \
 	$(call into,$(unitdir)) $(call into,$(sysusersdir)) $(call into,$(tmpfilesdir))
 	$(Q)$(INSTALL) -m 755 $(BIN:%=$(B)/bin/%) $(B)/bin/rbe-serve $(call into,$(bindir))
 	$(Q)$(INSTALL) -m 755 $(CGI:%=$(B)/cgi-bin/%.fcgi) $(call into,$(cgidir))
 	$(Q)$(INSTALL) -m 755 $(LIBEXEC:%=$(B)/libexec/rbe/%) $(call into,$(libexecdir))
+	$(Q)$(INSTALL) -m 644 $(B)/lib/librbe-update.a $(call into,$(libdir))
+	$(Q)$(INSTALL) -m 644 $(B)/lib/pkgconfig/rbe-update.pc $(call into,$(libdir))/pkgconfig
+	$(Q)$(INSTALL) -m 644 include/rbe_update.h $(call into,$(includedir))
 	$(Q)$(INSTALL) -m 644 $(ERRORS)/*.html $(call into,$(errordir))
-	$(Q)for page in share/man/*.[58]; do $(INSTALL) -m 644 $$page $(call into,$(mandir))/man$${page##*.} || exit 1; done
+	$(Q)for page in share/man/*.[1358]; do $(INSTALL) -m 644 $$page $(call into,$(mandir))/man$${page##*.} || exit 1; done
 	$(Q)$(INSTALL) -m 644 $(DOCS) $(call into,$(docdir))
 	$(Q)$(INSTALL) -m 644 etc/rbe.yaml.example $(call into,$(sysconfdir))/rbe
 	$(Q)$(call filled,etc/rbe.cron.in,$(docdir)/rbe.cron)
@@ -222,8 +242,8 @@ install: all
 uninstall:
 	$(Q)rm -f $(BIN:%=$(call into,$(bindir))/%) $(call into,$(bindir))/rbe-serve $(CGI:%=$(call into,$(cgidir))/%.fcgi) \
 	$(LIBEXEC:%=$(call into,$(libexecdir))/%) $(call into,$(sysconfdir))/rbe/rbe.yaml.example \
-	$(patsubst share/man/%,$(call into,$(mandir))/man5/%,$(wildcard share/man/*.5)) \
-	$(patsubst share/man/%,$(call into,$(mandir))/man8/%,$(wildcard share/man/*.8)) \
+	$(foreach s,1 3 5 8,$(patsubst share/man/%,$(call into,$(mandir))/man$(s)/%,$(wildcard share/man/*.$(s)))) \
+	$(call into,$(libdir))/librbe-update.a $(call into,$(libdir))/pkgconfig/rbe-update.pc $(call into,$(includedir))/rbe_update.h \
 	$(addprefix $(call into,$(docdir))/,$(notdir $(DOCS)) rbe.cron rbe.logrotate) $(call into,$(errordir))/*.html \
 	$(call into,$(sysusersdir))/rbe.conf $(call into,$(tmpfilesdir))/rbe.conf \
 	$(patsubst %,$(call into,$(unitdir))/rbe-%,$(foreach u,latest download admin health,$(u).socket $(u).service) \

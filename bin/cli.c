@@ -119,10 +119,10 @@ static enum rbe_code complete(const struct rbe_cli *cli, const char *given, stru
         return *given ? rbe_fail(e, RBE_USAGE, "'%s' is not a whole verb", given)
                       : rbe_fail(e, RBE_USAGE, "no verb given");
     if (cli->n_args < count_words(v->args))
-        return rbe_fail(e, RBE_USAGE, "%s needs %s", v->words, v->args);
+        return rbe_fail(e, RBE_USAGE, "%s%sneeds %s", v->words, *v->words ? " " : "", v->args);
     for (const struct rbe_cli_option *o = v->options; o && o->name; o++)
         if (o->must && !rbe_cli_value(cli, o->name))
-            return rbe_fail(e, RBE_USAGE, "%s needs %s", v->words, o->name);
+            return rbe_fail(e, RBE_USAGE, "%s%sneeds %s", v->words, *v->words ? " " : "", o->name);
     return RBE_OK;
 }
 

@@ -64,6 +64,19 @@ static enum rbe_code make(struct rbe_home *h, const char *dir, struct rbe_err *e
     return RBE_OK;
 }
 
+/* Whether a file has the mode it was given; not where modes are unknown, or part of how the file system is mounted. */
+static enum rbe_code probe_mode(int fd, mode_t mode, bool *ret, struct rbe_err *e)
+{
+    struct stat st;
+
+    if (fchmod(fd, mode) != 0 && errno != EPERM && errno != EOPNOTSUPP && errno != EINVAL)
+        return rbe_fail_errno(e, "cannot set a mode in %s", NAME);
+    if (fstat(fd, &st) != 0)
+        return rbe_fail_errno(e, "cannot look at a file in %s", NAME);
+    *ret = (st.st_mode & 0777) == mode;
+    return RBE_OK;
+}
+
 /* A name with a letter, and one with an accent in normal form C, looked for as lower case and in normal form D. */
 static enum rbe_code probe(struct rbe_home *h, struct rbe_err *e)
 {
@@ -74,8 +87,9 @@ static enum rbe_code probe(struct rbe_home *h, struct rbe_err *e)
     if (fd < 0)
         return rbe_fail_errno(e, "cannot make a file in %s", NAME);
     h->folds = fstatat(h->fd, cased, &st, AT_SYMLINK_NOFOLLOW) == 0 || fstatat(h->fd, decomposed, &st, AT_SYMLINK_NOFOLLOW) == 0;
-    h->modes = fchmod(fd, 0700) == 0 && fstat(fd, &st) == 0 && (st.st_mode & 0777) == 0700 && fchmod(fd, 0600) == 0 &&
-               fstat(fd, &st) == 0 && (st.st_mode & 0777) == 0600;
+    RBE_TRY(probe_mode(fd, 0700, &h->modes, e));
+    if (h->modes)
+        RBE_TRY(probe_mode(fd, 0600, &h->modes, e));
     return rbe_home_drop(h, probe, e);
 }
 

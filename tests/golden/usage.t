@@ -12,7 +12,8 @@ for my $verb ('init', 'migrate', 'resource create', 'resource list', 'resource s
     golden "help-$verb" =~ tr/ /-/r => 'rbe-admin', split(/ /, $verb), '--help';
 }
 golden batch => qw(rbe-batch --help);
-for my $program (qw(rbe-admin rbe-batch)) {
+golden update => qw(rbe-update --help);
+for my $program (qw(rbe-admin rbe-batch rbe-update)) {
     my ($status, $out, $err) = tool($program, '--version');
     is $status, 0;
     like $out, qr/^\Q$program\E \d+\.\d+\S*\n$/, "$program --version";
@@ -26,5 +27,8 @@ golden 'missing-option' => qw(rbe-admin resource create my-app);
 golden 'missing-value' => qw(rbe-admin --config);
 golden 'too-many' => qw(rbe-admin init here);
 golden 'batch-argument' => qw(rbe-batch now);
+golden 'update-no-dir' => qw(rbe-update --check);
+golden 'update-no-server' => qw(rbe-update --dir client);
+golden 'update-two-verbs' => qw(rbe-update --dir client --verify --rollback);
 golden 'no-config' => qw(rbe-admin --config nowhere.yaml resource list);
 done_testing;

@@ -55,7 +55,7 @@ for my $verb (@verbs) {
     my @options = grep { !/^(config|json|help|version)$/ } $out =~ /^  --([a-z-]+)/mg;
     like $item, qr/\bFl -\Q$_\E\b/, "rbe-admin.8: $verb --$_" for @options;
 }
-my %page_of = ('bin/rbe-batch' => 'rbe-batch.8', 'bin/rbe-serve' => 'rbe-serve.8',
+my %page_of = ('bin/rbe-batch' => 'rbe-batch.8', 'bin/rbe-update' => 'rbe-update.1', 'bin/rbe-serve' => 'rbe-serve.8',
     map { ("cgi-bin/$_.fcgi" => 'rbe-fcgi.8') } qw(latest download admin));
 for my $tool (sort keys %page_of) {
     ($status, $out) = run("$bin/../$tool", '--help');
