@@ -51,7 +51,8 @@ each_host {
     $rbe->create('tree');
     $rbe->publish('tree', version_name => $_, file => $rbe->zip_of({a => "x$_" x 5000, b => 'same' x 9000})) for qw(1.0.0 1.1.0);
     my $tree = sub { my %t; $t{$rbe->get('/resources/tree/latest?current=1.0.0')->{json}{data}{update_type}}++ for 1 .. 8; join ' ', sort keys %t };
-    is $tree->(), 'full', 'no patch yet';
+    # The worker that rbe-serve runs may be faster than some of the questions.
+    like $tree->(), qr/^full/, 'no patch at first';
     $rbe->batch;
     is $tree->(), 'incremental', 'a patch that was just built';
     $rbe->request(DELETE => '/resources/tree', token => $rbe->{token});
