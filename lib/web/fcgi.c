@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 
 struct rbe_fcgi {
     FCGX_Request fcgi;
@@ -112,6 +113,20 @@ int rbe_fcgi_accept(struct rbe_fcgi *f)
     return 0;
 }
 
+/* Apache's mod_cgid talks to a program over one socket both ways. Closed with bytes of the body unread, it would take the
+ * answer down with it; so they are taken in, once the answer has its end. Pipes do no such harm. */
+static void drain(const struct rbe_fcgi *f)
+{
+    char piece[16 * 1024];
+    ssize_t got;
+
+    if (shutdown(f->out, SHUT_WR) != 0)
+        return;
+    do
+        got = read(f->in, piece, sizeof(piece));
+    while (got > 0 || (got < 0 && errno == EINTR));
+}
+
 /* libfcgi waits up to two seconds for the web server to close first, because a connection that is closed with bytes
  * unread may take the answer down with it. Where all was read there is no such danger, and no reason to hold the
  * worker: a detached request is closed at once. */
@@ -119,8 +134,11 @@ void rbe_fcgi_finish(struct rbe_fcgi *f, bool body_taken)
 {
     char c;
 
-    if (f->cgi)
+    if (f->cgi) {
+        if (!body_taken)
+            drain(f);
         return;
+    }
     if (body_taken && FCGX_GetStr(&c, 1, f->fcgi.in) == 0 && !FCGX_GetError(f->fcgi.in))
         (void)FCGX_Detach(&f->fcgi);
     FCGX_Finish_r(&f->fcgi);

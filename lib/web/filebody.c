@@ -87,6 +87,13 @@ static enum rbe_code stream(struct rbe_resp *p, uint64_t at, uint64_t n, struct 
     return RBE_OK;
 }
 
+/* nginx would compare If-Match with a tag of its own making, and refuse what was found good here. */
+static bool handed_over(const struct rbe_resp *p)
+{
+    return p->req->method == RBE_GET && p->file.how != RBE_SEND_STREAM &&
+           (p->file.how != RBE_SEND_X_ACCEL || !rbe_req_header(p->req, "If-Match"));
+}
+
 /* Web servers undo percent-encoding in the path they are handed. */
 static enum rbe_code hand_over(struct rbe_resp *p)
 {
@@ -141,7 +148,7 @@ enum rbe_code rbe_filebody_send(struct rbe_resp *p, struct rbe_err *e)
         rbe_resp_headerf(p, "Content-Range", "bytes */%llu", (unsigned long long)f->size);
         return send_instead(p, 416, "range not satisfiable", e);
     }
-    if (f->how != RBE_SEND_STREAM && p->req->method == RBE_GET)
+    if (handed_over(p))
         return hand_over(p);
     return send_content(p, range, first, last, e);
 }

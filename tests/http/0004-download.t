@@ -63,6 +63,8 @@ sub download_tests {
     is $r->{content}, '';
     is $get->('If-None-Match' => qq("x", W/"$hash"))->{status}, 304, 'a weak one in a list';
     is $get->('If-None-Match' => '"x"')->{status}, 200;
+    is $get->('If-Match' => qq("$hash"))->{content}, $bytes, 'If-Match holds';
+    is $get->('If-Match' => '"x"')->{status}, 412, 'If-Match does not hold';
 
     # Keys prove something or nothing.
     my ($key) = $url =~ m{/([^/]+)$};
