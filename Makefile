@@ -6,6 +6,7 @@
 #   deb            the Debian package, in $(B)/deb
 #   check          lint, hdr-check and all tests             dist distcheck                   the source archive
 #   check-long     what takes longer, or needs root          clean distclean
+#   check-hosts    the http tests behind every web server
 #   asan ubsan     check under the sanitizers, in $(B)/asan  run            the server on $(B)/data
 #   check-valgrind unit tests under valgrind                 tags compile_commands.json
 #   coverage       check, then lines covered by file         lint hdr-check unit fuzz-replay
@@ -69,6 +70,7 @@ BIN_COMMON := $(filter-out $(BIN:%=bin/%.c) bin/cli-app.c bin/admin-%.c,$(wildca
 BIN_ADMIN := $(wildcard bin/admin-*.c)
 PROGRAMS := $(CGI:%=$(B)/cgi-bin/%.fcgi) $(BIN:%=$(B)/bin/%) $(B)/bin/rbe-serve $(LIBEXEC:%=$(B)/libexec/rbe/%)
 ERRORS := $(B)/share/rbe/errors
+WWW := $(patsubst share/www/%,$(B)/share/rbe/www/%,$(wildcard share/www/*))
 HEADERS := $(wildcard lib/*/*.h include/*.h bin/*.h cgi-bin/*.h libexec/*.h tests/*/*.h)
 
 UNIT := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/unit/test-*.c))
@@ -81,7 +83,7 @@ FAULTS := $(B)/tests/faults.so
 # What applications embed the updater with, laid out like the prefix.
 UPDATE_LIB := $(B)/lib/librbe-update.a $(B)/lib/pkgconfig/rbe-update.pc $(B)/include/rbe_update.h
 
-all: $(PROGRAMS) $(UPDATE_LIB) $(ERRORS)/made
+all: $(PROGRAMS) $(UPDATE_LIB) $(ERRORS)/made $(WWW)
 
 # Rewritten only when it changes, so that other flags, another compiler or version build everything anew.
 FLAGS = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(FUZZER)
@@ -124,6 +126,8 @@ $(B)/libexec/rbe/%: $(B)/obj/libexec/%.o $(B)/librbe.a
 $(B)/bin/%: bin/%.in $(B)/flags
 	$(call say,GEN,$@)mkdir -p $(@D) && sed -e 's|@VERSION@|$(VERSION)|g' $< > $@.tmp && chmod 755 $@.tmp && mv $@.tmp $@
 
+$(B)/share/rbe/www/%: share/www/%
+	$(call say,CP,$@)mkdir -p $(@D) && cp $< $@
 $(ERRORS)/made: share/errors.txt
 	$(call say,GEN,$(@D))mkdir -p $(@D) && rm -f $(@D)/*.html && awk -v dir=$(@D) '/^[^#]/ {status = $$1; code = $$2; \
 	sub(/^[^ ]+ [^ ]+ /, ""); printf "{\"code\":%s,\"msg\":\"%s\",\"data\":null}", code, $$0 > (dir "/" status ".html")}' $< && touch $@
@@ -158,6 +162,12 @@ hdr-check: $(B)/gen/schema.c
 TESTS = $(UNIT) $(FUZZ) $(SCRIPTS)
 check: lint hdr-check all $(UNIT) $(FUZZ) $(INVERTED) $(FAULTS)
 	@RBE_BUILD='$(B)' tests/check $(if $(MINIMUM),--minimum $(MINIMUM)) --all $(TESTS)
+
+# The http tests behind every web server in turn (tests/lib/Rbe/Host.pm); check has a short form of it.
+HOSTS := lighttpd lighttpd-spawn lighttpd-cgi apache-fcgid apache-proxy apache-cgi nginx cgi
+check-hosts: all
+	@set -e; for host in $(HOSTS); do echo "== $$host"; \
+	RBE_BUILD='$(B)' RBE_HOSTS=$$host tests/check --minimum 1 $(wildcard tests/http/*.t); done
 
 check-long: lint hdr-check all $(UNIT) $(FUZZ) $(INVERTED) $(FAULTS)
 	@RBE_BUILD='$(B)' RBE_LONG=1 RBE_BIG=1024 tests/check --timeout 3600 --all $(TESTS) $(wildcard tests/long/*.t)
@@ -196,13 +206,15 @@ fuzz:
 
 cgidir = $(prefix)/cgi-bin
 libexecdir = $(prefix)/libexec/rbe
-errordir = $(prefix)/share/rbe/errors
+sharedir = $(prefix)/share/rbe
+errordir = $(sharedir)/errors
+wwwdir = $(sharedir)/www
 docdir = $(datadir)/doc/rbe
 unitdir = $(prefix)/lib/systemd/system
 sysusersdir = $(prefix)/lib/sysusers.d
 tmpfilesdir = $(prefix)/lib/tmpfiles.d
 DOCS = README.md CHANGELOG.md CONTRIBUTING.md LICENSE lighttpd.conf.example \
-       $(wildcard share/doc/*.md etc/*.lua)
+       $(wildcard share/doc/*.md etc/*.lua etc/*.conf) etc/htaccess
 into = $(DESTDIR)$(1)
 # filled FILE.in,TO[,NAME,PROGRAM,ENVIRONMENT]: puts in where things are installed, and which program a unit is for.
 filled = sed -e 's|@bindir@|$(bindir)|g' -e 's|@cgidir@|$(cgidir)|g' -e 's|@name@|$(3)|g' -e 's|@program@|$(4)|g' \
@@ -214,7 +226,7 @@ install: all
 	$(Q)$(INSTALL) -d $(call into,$(bindir)) $(call into,$(cgidir)) $(call into,$(libexecdir)) $(call into,$(errordir)) \
 	$(call into,$(libdir))/pkgconfig $(call into,$(includedir)) \
 	$(addprefix $(call into,$(mandir))/man,1 3 5 8) $(call into,$(docdir)) $(call into,$(sysconfdir))/rbe \
-	$(call into,$(unitdir)) $(call into,$(sysusersdir)) $(call into,$(tmpfilesdir))
+	$(call into,$(wwwdir)) $(call into,$(unitdir)) $(call into,$(sysusersdir)) $(call into,$(tmpfilesdir))
 	$(Q)$(INSTALL) -m 755 $(BIN:%=$(B)/bin/%) $(B)/bin/rbe-serve $(call into,$(bindir))
 	$(Q)$(INSTALL) -m 755 $(CGI:%=$(B)/cgi-bin/%.fcgi) $(call into,$(cgidir))
 	$(Q)$(INSTALL) -m 755 $(LIBEXEC:%=$(B)/libexec/rbe/%) $(call into,$(libexecdir))
@@ -222,6 +234,7 @@ install: all
 	$(Q)$(INSTALL) -m 644 $(B)/lib/pkgconfig/rbe-update.pc $(call into,$(libdir))/pkgconfig
 	$(Q)$(INSTALL) -m 644 include/rbe_update.h $(call into,$(includedir))
 	$(Q)$(INSTALL) -m 644 $(ERRORS)/*.html $(call into,$(errordir))
+	$(Q)$(INSTALL) -m 644 share/www/* $(call into,$(wwwdir))
 	$(Q)for page in share/man/*.[1358]; do $(INSTALL) -m 644 $$page $(call into,$(mandir))/man$${page##*.} || exit 1; done
 	$(Q)$(INSTALL) -m 644 $(DOCS) $(call into,$(docdir))
 	$(Q)$(INSTALL) -m 644 etc/rbe.yaml.example $(call into,$(sysconfdir))/rbe
@@ -245,10 +258,12 @@ uninstall:
 	$(foreach s,1 3 5 8,$(patsubst share/man/%,$(call into,$(mandir))/man$(s)/%,$(wildcard share/man/*.$(s)))) \
 	$(call into,$(libdir))/librbe-update.a $(call into,$(libdir))/pkgconfig/rbe-update.pc $(call into,$(includedir))/rbe_update.h \
 	$(addprefix $(call into,$(docdir))/,$(notdir $(DOCS)) rbe.cron rbe.logrotate) $(call into,$(errordir))/*.html \
+	$(patsubst share/www/%,$(call into,$(wwwdir))/%,$(wildcard share/www/*)) \
 	$(call into,$(sysusersdir))/rbe.conf $(call into,$(tmpfilesdir))/rbe.conf \
 	$(patsubst %,$(call into,$(unitdir))/rbe-%,$(foreach u,latest download admin health,$(u).socket $(u).service) \
 	batch.service batch-run.service batch-run.timer)
-	$(Q)rmdir $(call into,$(libexecdir)) $(call into,$(cgidir)) $(call into,$(docdir)) $(call into,$(errordir)) $(call into,$(dir $(errordir))) \
+	$(Q)rmdir $(call into,$(libexecdir)) $(call into,$(cgidir)) $(call into,$(docdir)) $(call into,$(errordir)) \
+	$(call into,$(wwwdir)) $(call into,$(sharedir)) \
 	$(call into,$(sysconfdir))/rbe 2>/dev/null || :
 
 installcheck:
@@ -309,7 +324,7 @@ config.mk: config.mk.in config.status
 endif
 
 FORCE:
-.PHONY: all unit fuzz-replay lint hdr-check check check-long asan ubsan check-valgrind coverage fuzz bench install uninstall \
+.PHONY: all unit fuzz-replay lint hdr-check check check-hosts check-long asan ubsan check-valgrind coverage fuzz bench install uninstall \
 	installcheck dist distcheck deb run clean distclean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

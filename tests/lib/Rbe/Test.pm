@@ -9,7 +9,8 @@
 #       is $r->{json}{code}, 8001;
 #   };
 #
-# RBE_BUILD names the build directory (default build), RBE_HOSTS the hosts each_host goes through (default "lighttpd cgi").
+# RBE_BUILD names the build directory (default build), RBE_HOSTS the hosts each_host goes through (default "lighttpd cgi"):
+# lighttpd is rbe-serve, cgi the bare CGI environment, the others are those of Rbe::Host.
 package Rbe::Test;
 use strict;
 use warnings;
@@ -28,6 +29,8 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(each_host build_dir slurp spew run tree_of pack_tree free_port $JSON);
 our $JSON = JSON::PP->new->utf8->canonical;
+# It uses what is exported here.
+require Rbe::Host;
 
 sub build_dir { abs_path($ENV{RBE_BUILD} || 'build') or croak 'no build directory' }
 
@@ -100,12 +103,16 @@ sub pack_tree {
     return $file;
 }
 
-# Runs the body once for each host, each time with a fresh installation.
+# Runs the body once for each host, each time with a fresh installation. only: the hosts it is for, of those asked for; on: those
+# it runs on whatever was asked for.
 sub each_host(&;%) {
     my ($body, %opt) = @_;
-    for my $host (split ' ', $ENV{RBE_HOSTS} || 'lighttpd cgi') {
-        next if $opt{only} && !grep { $_ eq $host } @{$opt{only}};
+    my @hosts = $opt{on} ? @{$opt{on}} : split ' ', $ENV{RBE_HOSTS} || 'lighttpd cgi';
+    my $only = $opt{only} ? join '|', @{$opt{only}} : '.*';
+    SKIP: { skip "these cases are for $only", 1 if !grep { /^(?:$only)$/ } @hosts }
+    for my $host (grep { /^(?:$only)$/ } @hosts) {
         subtest $host => sub {
+            if (my $missing = Rbe::Host::known($host) && Rbe::Host::missing($host)) { plan skip_all => $missing }
             my $rbe = Rbe::Test->start(host => $host, %opt);
             $body->($rbe);
             $rbe->stop;
@@ -120,18 +127,22 @@ sub start {
     my $self = bless {
         host => $opt{host} || 'lighttpd', build => build_dir(), dir => tempdir('rbe-XXXXXX', TMPDIR => 1, CLEANUP => 1),
     }, $class;
+    $self->{own_build} = $opt{own_build};
     $self->{data} = "$self->{dir}/" . ($opt{data} // 'data');
     mkdir $self->{data} or croak $!;
     $opt{prepare}->($self) if $opt{prepare};
     $self->{config} = "$self->{data}/rbe.yaml";
     $self->admin_ok('init');
+    my $other = Rbe::Host::known($self->{host});
+    my %config = (($other ? Rbe::Host::settings($self->{host}) : ()), %{$opt{config} || {}});
     my %section;
-    while (my ($key, $value) = each %{$opt{config} || {}}) {
+    while (my ($key, $value) = each %config) {
         my ($s, $k) = split /\./, $key, 2;
         $section{$s} .= "  $k: $value\n";
     }
     spew("$self->{data}/rbe.local.yaml", join '', map { "$_:\n$section{$_}" } sort keys %section) if %section;
     if ($self->{host} eq 'cgi') { $self->{base} = 'http://updates.example' }
+    elsif ($other) { Rbe::Host::start($self) }
     else { $self->boot }
     ($self->{token}) = split /\n/, $self->admin_ok(qw(token create test-admin --scope admin));
     return $self;
@@ -165,6 +176,10 @@ sub boot {
 
 sub stop {
     my ($self) = @_;
+    if ($self->{pids}) {
+        ok Rbe::Host::stop($self), "$self->{host} stops on SIGTERM";
+        return $self->heard(Rbe::Host::logs($self));
+    }
     my $pid = delete $self->{pid} or return;
     kill TERM => $pid;
     my $until = time + 20;
@@ -176,14 +191,19 @@ sub stop {
         fail 'rbe-serve stops on SIGTERM';
     }
     is $? >> 8, 0, 'rbe-serve ends with status 0' if $gone;
-    # What sanitizers and crashed workers say must not pass unseen.
-    for my $log (glob "$self->{data}/log/*.log") {
+    $self->heard(glob "$self->{data}/log/*.log");
+}
+
+# What sanitizers and crashed workers say must not pass unseen.
+sub heard {
+    my ($self, @logs) = @_;
+    for my $log (grep { -f } @logs) {
         my $text = slurp($log);
         ok 0, "nothing bad in $log: $1" if $text =~ /((?:ERROR: \w+Sanitizer|runtime error:|SUMMARY: \w+Sanitizer)[^\n]*)/;
     }
 }
 
-sub DESTROY { my $self = shift; local ($?, $@); kill KILL => -$self->{pid} if $self->{pid} }
+sub DESTROY { my $self = shift; local ($?, $@); kill KILL => -$_ for grep { $_ } $self->{pid}, @{$self->{pids} || []} }
 
 # rbe-admin on this installation: (exit status, stdout, stderr).
 sub admin {
@@ -233,6 +253,20 @@ sub http {
     my $r = $ua->request($method, $url, {headers => $headers, defined $body ? (content => $body) : ()});
     croak "$method $url: $r->{content}" if $r->{status} == 599;
     return {status => $r->{status}, headers => $r->{headers}, content => $r->{content} // ''};
+}
+
+# What HTTP::Tiny would never send.
+sub raw {
+    my ($self, $request) = @_;
+    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Timeout => 10) or die $!;
+    local $SIG{PIPE} = 'IGNORE';
+    print {$s} $request;
+    my $text = '';
+    while (sysread $s, my $part, 65536) { $text .= $part }
+    my ($head, $content) = split /\r\n\r\n/, $text, 2;
+    my ($status, %headers) = ($head // '') =~ m{^HTTP/1\.[01] (\d+)} ? $1 : 0;
+    while (($head // '') =~ /^([^:\r\n]+):\s*([^\r\n]*)/mg) { $headers{lc $1} = $2 }
+    return {status => $status, headers => \%headers, content => $content // ''};
 }
 
 sub program_of {
