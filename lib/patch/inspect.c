@@ -248,6 +248,9 @@ static enum rbe_code tar_entry(struct state *s, struct rbe_arc *a, const struct 
     RBE_TRY(judge_root(s, path, name, from->kind == RBE_ARC_DIR, &skip, e));
     if (skip)
         return RBE_OK;
+    /* a file whose name ends in a slash is a directory to most readers */
+    if (from->kind == RBE_ARC_DIR && from->size > 0)
+        return refuse(e, path, "kind", "a directory must not hold data");
     switch (from->kind) {
     case RBE_ARC_FILE:
         return tar_file(s, a, from, path, e);

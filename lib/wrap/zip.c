@@ -201,18 +201,25 @@ static enum rbe_code read_end(struct reader *r, size_t max_entries, struct rbe_e
 /* Extra fields that bring a mode or a link of their own. */
 enum { EXTRA_ASI_UNIX = 0x756e, EXTRA_PKWARE_UNIX = 0x000d, EXTRA_EXPERIMENTAL = 0x6c78 };
 
-/* Readers differ in whether they believe a Unix mode of other makers, and so in what is a link. */
-static enum rbe_code check_host(const struct member *m, unsigned host, unsigned mode, struct rbe_err *e)
+/* Readers differ in which of the attributes they believe: the Unix mode, whoever the maker, or those of DOS and Windows. So
+ * what is a directory must be one by its name as well, and only a Unix mode makes a link. */
+static enum rbe_code check_attributes(const struct member *m, unsigned host, uint32_t attributes, struct rbe_err *e)
 {
     enum { FAT = 0, NTFS = 10, MVS = 11, VFAT = 14, TYPE = 0170000, FILE_TYPE = 0100000, DIR_TYPE = 0040000 };
-    unsigned type = mode & TYPE;
+    enum { DOS_DIRECTORY = 0x10, REPARSE_POINT = 0x400 };
+    unsigned type = attributes >> 16 & TYPE;
+    bool unix_like = host == HOST_UNIX || host == HOST_DARWIN;
 
-    if (host == HOST_UNIX || host == HOST_DARWIN)
+    if (attributes & DOS_DIRECTORY && (type == 0 || !unix_like) && m->name_len > 0 && m->entry.name[m->name_len - 1] != '/')
+        return refuse(e, m, "kind", "its name and its attributes disagree on whether it is a directory");
+    if (unix_like)
         return RBE_OK;
     if (host != FAT && host != NTFS && host != MVS && host != VFAT)
         return refuse(e, m, "ambiguous", "it is made on a system whose modes readers take differently");
     if (type != 0 && type != FILE_TYPE && type != DIR_TYPE)
         return refuse(e, m, "ambiguous", "it is made on a system without links, and says that it is one");
+    if (attributes & REPARSE_POINT)
+        return refuse(e, m, "ambiguous", "an attribute of Windows makes it a link");
     return RBE_OK;
 }
 
@@ -333,7 +340,7 @@ static enum rbe_code read_central(struct reader *r, uint64_t *at, struct member 
         .unix_mode = host == HOST_UNIX || host == HOST_DARWIN ? (uint16_t)(get32(p + 38) >> 16) : 0,
         .utf8 = m->flags & FLAG_UTF8,
     };
-    RBE_TRY(check_host(m, host, get32(p + 38) >> 16, e));
+    RBE_TRY(check_attributes(m, host, get32(p + 38), e));
     RBE_TRY(read_extra(m, p + CENTRAL_SIZE + name, extra, &x, e));
     RBE_TRY(read_zip64(m, &x, (uint64_t *const[]){&m->entry.size, &m->entry.packed, &m->header}, 3, false, e));
     RBE_TRY(check_kind(m, e));

@@ -74,7 +74,7 @@ sub zip_parts {
     $local .= $mark . pack('VQ<Q<', $crc, $psize, $size + ($x->{ddlie} // 0)) if $dd =~ /64$/;
     my $central = pack('VCCvvvVVVVvvvvvVV', 0x02014b50, 20, $x->{host} // 3, 20, $flags, $method, 0x21 << 16, $crc, $p32,
         $s32, length $x->{name}, length $extra, length($x->{comment} // ''), $x->{disk} // 0, 0,
-        ($x->{mode} // ($x->{name} =~ m{/$} ? 040755 : 0100644)) << 16, $x->{at} // $o32)
+        ($x->{mode} // ($x->{name} =~ m{/$} ? 040755 : 0100644)) << 16 | ($x->{dos} // 0), $x->{at} // $o32)
         . $x->{name} . $extra . ($x->{comment} // '');
     return ($local, $central);
 }
@@ -160,6 +160,8 @@ bad('local-time.zip', zip([file('a', 'x', ltime => 0x5421 << 16)]), 'mismatch', 
 good('zip64-end.zip', zip(\@tree, end64 => 1));
 good('comments.zip', zip([file('a', 'x', comment => 'of the entry')], comment => 'of the archive'));
 good('made-on-dos.zip', zip([file('a', 'x', host => 0, mode => 0x20), folder('d', host => 0, mode => 0)]));
+good('made-on-dos-with-attributes.zip', zip([file('a', 'x', host => 0, mode => 0, dos => 0x21), folder('d', host => 0, mode => 0,
+    dos => 0x10), folder('e', dos => 0x10), file('f', 'y', host => 11, mode => 0, dos => 0x2020)]));
 good('no-permissions.zip', zip([file('a', 'x', mode => 0100000)]));
 good('made-on-mac.zip', zip([file('a', 'x', host => 19), symlink_to('l', 'a', host => 19)]));
 good('dot-slash.zip', zip([folder('.'), file('./a', 'x'), folder('./d'), file('./d/b', 'y')]));
@@ -186,6 +188,11 @@ bad('tiny.zip', "PK\3\4", 'broken', 'too short');
 bad("link-of-host-$_.zip", zip([symlink_to('l', '../../x', host => $_)]), 'ambiguous', 'entry "l": it is made on a system') for 0, 5, 30;
 bad('mode-in-extra.zip', zip([file('a', 'x', extra => pack('vvVvVvv', 0x756e, 14, 0, 0120777, 0, 0, 0))]), 'ambiguous',
     'entry "a": an extra field gives it a mode');
+bad("dos-folder-$_.zip", zip([file('d', 'x', host => $_, mode => 0, dos => 0x10)]), 'kind', 'entry "d": its name and its attributes '
+    . 'disagree on whether it is a directory') for 0, 3, 10, 11, 14, 19;
+bad("dos-folder-mode-$_.zip", zip([file('d', 'x', host => $_, dos => 0x10)]), 'kind', 'entry "d": its name and its attributes') for 0, 11;
+bad("reparse-$_.zip", zip([file('l', '../x', host => $_, mode => 0, dos => 0x400)]), 'ambiguous', 'entry "l": an attribute of '
+    . 'Windows makes it a link') for 0, 10, 11;
 bad('prefix.zip', zip(\@tree, prefix => "#!/bin/sh\n", shift => 10), 'gap', 'directory does not end');
 bad('prefix-adjusted.zip', zip(\@tree, prefix => "PK\3\4...."), 'gap', 'entry "read me.txt": there are bytes before it');
 bad('between.zip', zip([file('a', 'x'), file('b', 'y')], between => 'junk'), 'gap', 'entry "a": there are bytes behind it');
@@ -532,5 +539,29 @@ bad('bomb.tar.gz', tgz(tfile('zeros', "\0" x (65 << 20))), 'limit_bytes', 'unpac
 bad('bomb-hard.tar.gz', tgz(tfile('zeros', "\0" x (10 << 20)), map { thard("h$_", 'zeros') } 1 .. 6), 'limit_bytes', 'unpacks to more than the limit');
 bad('bomb-sparse.tar.gz', tgz(pax('GNU.sparse.major' => 1, 'GNU.sparse.minor' => 0, 'GNU.sparse.name' => 'holes', 'GNU.sparse.realsize' => 1 << 45)
     . header('GNUSparseFile.0/holes', '0', 512) . blocks("0\n")), 'limit_bytes', 'unpacks to more than the limit');
+
+bad('file-slash-data.tar.gz', tgz(header('d/', '0', 512) . header('hidden', '0', 0)), 'kind', 'entry "d": a directory must not hold data');
+bad('file-slash-data-v7.tar.gz', tgz(header('d/', "\0", 512, magic => '') . header('hidden', '0', 0)), 'kind',
+    'entry "d": a directory must not hold data');
+# What readers take differently.
+bad("ambiguous-$_->[0].tar.gz", tgz(@{ $_->[1] }), 'ambiguous', $_->[2]) for (
+    ['global-path', [header('g', 'g', 16) . blocks("16 path=evil.sh\n"), tfile('a', 'x')], 'a global pax header says more'],
+    ['global-size', [header('g', 'g', 9) . blocks("9 size=0\n"), tfile('a', 'x')], 'a global pax header says more'],
+    ['pax-path-twice', [header('x', 'x', 20) . blocks("10 path=b\n10 path=c\n"), tfile('a', 'x')], 'says the same twice'],
+    ['two-pax', [pax(path => 'b'), pax(path => 'c'), tfile('a', 'x')], 'two headers of one kind'],
+    ['two-gnu-names', [gnu_long('L', 'b'), gnu_long('L', 'c'), tfile('a', 'x')], 'two headers of one kind'],
+    ['pax-and-gnu', [gnu_long('L', 'b'), pax(path => 'c'), tfile('a', 'x')], 'named by two extended headers'],
+    ['link-pax-and-gnu', [gnu_long('K', 'b'), pax(linkpath => 'c'), tlink('l', 'x')], 'named by two extended headers'],
+    ['pax-nul', [pax(path => "a\0b"), tfile('a', 'x')], 'a name holds a NUL'],
+    ['gnu-nul', [gnu_long('L', "a\0b"), tfile('a', 'x')], 'a name holds a NUL'],
+    ['pax-size', [pax(size => '1x'), tfile('a', 'x')], 'size is no number'],
+    ['pax-malformed', [header('x', 'x', 9) . blocks("99 path=b"), tfile('a', 'x')], 'malformed'],
+    ['link-with-data', [header('l', '2', 512, link => 'a') . header('hidden', '0', 0)], 'has data'],
+    ['folder-with-data', [header('d/', '5', 512) . header('hidden', '0', 0)], 'has data'],
+    ['hard-with-data', [tfile('a', 'x'), header('h', '1', 512, link => 'a') . header('hidden', '0', 0)], 'has data'],
+    ['unknown-type', [header('a', 'Q', 0)], 'of an unknown type'],
+    ['volume-part', [header('a', 'M', 512) . blocks('x')], 'of an unknown type'],
+    ['huge-pax', [header('x', 'x', (1 << 20) + 512) . ("\0" x ((1 << 20) + 512)), tfile('a', 'x')], 'larger than 1 MiB'],
+);
 
 close $index or die "$dir/index.tsv: $!\n";
