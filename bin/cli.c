@@ -126,12 +126,29 @@ static enum rbe_code complete(const struct rbe_cli *cli, const char *given, stru
     return RBE_OK;
 }
 
+/* The row that is meant when no verb is given. */
+static bool is_default(const struct rbe_cli_verb *v)
+{
+    return v && !*v->words;
+}
+
+/* A word that stands where the verb does. Options that were read are of the default's, which is left by this. */
+static enum rbe_code leave_default(struct rbe_cli *cli, struct rbe_err *e)
+{
+    if (!is_default(cli->verb))
+        return RBE_OK;
+    if (cli->n_values)
+        return rbe_fail(e, RBE_USAGE, "%s goes with no verb", cli->values[0].option->name);
+    cli->verb = NULL;
+    return RBE_OK;
+}
+
 enum rbe_code rbe_cli_parse(struct rbe_cli *cli, int argc, char **argv, struct rbe_err *e)
 {
     rbe_auto(str) struct rbe_str given = {0};
-    bool options = true;
+    bool options = true, has_verbs = cli->program->verbs[0].run && cli->program->verbs[1].run;
 
-    if (!*cli->program->verbs->words)
+    if (is_default(cli->program->verbs))
         cli->verb = cli->program->verbs;
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
@@ -140,8 +157,10 @@ enum rbe_code rbe_cli_parse(struct rbe_cli *cli, int argc, char **argv, struct r
             options = false;
         else if (options && word[0] == '-' && word[1])
             RBE_TRY(parse_option(cli, argc, argv, &i, e));
-        else if (!cli->verb)
+        else if (!cli->verb || (is_default(cli->verb) && has_verbs)) {
+            RBE_TRY(leave_default(cli, e));
             RBE_TRY(parse_verb(cli, &given, word, e));
+        }
         else if (cli->n_args < count_words(cli->verb->args) && cli->n_args < RBE_CLI_ARGS)
             cli->args[cli->n_args++] = word;
         else
@@ -265,20 +284,21 @@ static void put_usage(const struct rbe_cli *cli, struct rbe_str *out)
 void rbe_cli_help(const struct rbe_cli *cli, struct rbe_str *out)
 {
     const struct rbe_cli_verb *v = cli->verb;
+    bool all = !v || (is_default(v) && v[1].run);
 
     put_usage(cli, out);
     rbe_str_putc(out, '\n');
     put_wrapped(out, v ? v->help : cli->program->summary, 0, 0);
-    if (!v) {
+    if (all) {
         rbe_str_puts(out, "\nVerbs:\n");
-        for (const struct rbe_cli_verb *each = cli->program->verbs; each->run; each++) {
+        for (const struct rbe_cli_verb *each = cli->program->verbs + is_default(v); each->run; each++) {
             rbe_autofree char *left = rbe_strfmt("%s%s%s", each->words, *each->args ? " " : "", each->args);
 
             put_row(out, left, each->help);
         }
     }
     put_options(cli, out);
-    if (!v)
+    if (all)
         rbe_str_putf(out, "\n%s VERB --help tells more of a verb.\n", cli->program->name);
 }
 

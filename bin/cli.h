@@ -32,7 +32,7 @@ enum rbe_cli_need { RBE_CLI_NOTHING, RBE_CLI_SETTINGS, RBE_CLI_READ, RBE_CLI_WRI
 
 struct rbe_cli;
 struct rbe_cli_verb {
-    const char *words;           /* "resource create"; "" for a program without verbs */
+    const char *words;           /* "resource create"; "" (of the first row only): what is done without a verb */
     const char *args;            /* "RID VERSION FILE": one word each, all required; "" for none */
     const struct rbe_cli_option *options;    /* ended by a row without name; NULL for none */
     enum rbe_cli_need need;

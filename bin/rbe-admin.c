@@ -96,6 +96,8 @@ static const struct rbe_cli_verb verbs[] = {
      "Put a fresh secret in front of auth.sign_secret; those behind it still verify."},
     {"purge", "", purge_options, RBE_CLI_WRITE, rbe_admin_purge,
      "Stop offering old packages; rbe-batch removes their files when nobody can be on the way to them."},
+    {"mirror list", "", NULL, RBE_CLI_READ, rbe_admin_mirror_list,
+     "List the CDN and the mirrors that downloads are sent to, and whether they answer."},
     {"config check", "", NULL, RBE_CLI_SETTINGS, rbe_admin_config_check,
      "Look whether the configuration can work: files, rights, databases, secrets."},
     {"config list", "", NULL, RBE_CLI_SETTINGS, rbe_admin_config_list, "List every setting with its present value."},

@@ -4,6 +4,7 @@
 
 #include "bin/cli.h"
 #include "lib/core/catalog.h"
+#include "lib/core/mirroring.h"
 #include "lib/core/work.h"
 
 /* Set by SIGINT and SIGTERM: the present job is finished first. */
@@ -55,6 +56,31 @@ static enum rbe_code run(struct rbe_cli *cli, struct rbe_err *e)
     return failed ? rbe_fail(e, RBE_FAULT, "%u job%s failed for good", failed, failed == 1 ? "" : "s") : RBE_OK;
 }
 
+static void report_copy(void *arg, const char *target, const char *path, const struct rbe_err *e)
+{
+    struct rbe_cli *cli = arg;
+    struct rbe_err of_output = {0};
+
+    if (e) {
+        (void)fprintf(stderr, "rbe-batch: %s %s: %s\n", target, path, e->text);
+        return;
+    }
+    rbe_str_putf(&cli->out, "%s %s\n", target, path);
+    if (rbe_cli_flush(cli, &of_output) != RBE_OK)
+        rbe_str_reset(&cli->out);
+}
+
+static enum rbe_code mirror(struct rbe_cli *cli, struct rbe_err *e)
+{
+    unsigned failed;
+
+    if (cli->settings.mirror.targets.n == 0)
+        return rbe_fail(e, RBE_REFUSED, "%s: mirror.targets is empty", cli->settings.file);
+    RBE_TRY(rbe_cli_open(cli, RBE_APP_WRITE, e));
+    RBE_TRY(rbe_mirroring_run(cli->app, report_copy, cli, &failed, e));
+    return failed ? rbe_fail(e, RBE_FAULT, "%u cop%s could not be made", failed, failed == 1 ? "y" : "ies") : RBE_OK;
+}
+
 static const struct rbe_cli_option options[] = {
     {.name = "--watch", .help = "stay, and work on what comes"},
     {.name = NULL},
@@ -62,6 +88,8 @@ static const struct rbe_cli_option options[] = {
 
 static const struct rbe_cli_verb verbs[] = {
     {"", "", options, RBE_CLI_SETTINGS, run, "Work off the queue: build the incremental packages that are wanted."},
+    {"mirror", "", NULL, RBE_CLI_SETTINGS, mirror,
+     "Copy to the mirror targets at once what is missing there, and take away what is gone here."},
     {.run = NULL},
 };
 

@@ -17,6 +17,7 @@
 #include "lib/core/access.h"
 #include "lib/core/catalog.h"
 #include "lib/core/health.h"
+#include "lib/core/probe.h"
 #include "lib/core/release.h"
 #include "lib/web/jsonbody.h"
 
@@ -201,7 +202,9 @@ static enum rbe_code handle_metrics(void *ctx, struct rbe_req *r, struct rbe_res
 
     if (!rbe_address_in(rbe_req_address(r), allow->v, allow->n))
         return rbe_fail(e, RBE_FORBIDDEN, "metrics are not open to this address");
-    rbe_metrics_format(app->share, rbe_resp_text(p, "text/plain; version=0.0.4; charset=utf-8"));
+    struct rbe_str *out = rbe_resp_text(p, "text/plain; version=0.0.4; charset=utf-8");
+    rbe_metrics_format(app->share, out);
+    rbe_probe_metrics(app, out);
     return RBE_OK;
 }
 

@@ -27,6 +27,7 @@ CREATE TABLE mirror_copy (
     verified_at     INTEGER NOT NULL,
     PRIMARY KEY (package, mirror)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX mirror_copy_mirror ON mirror_copy (mirror, package);
 
 -- A number that differs after anything was changed that an answer may rest on, by whatever program: what processes keep
 -- in memory goes by it. New rows are counted by the writer, and show in what is offered; the rest counts itself.

@@ -2,6 +2,8 @@
 
 #include "lib/core/deed.h"
 #include "lib/core/delta.h"
+#include "lib/core/mirroring.h"
+#include "lib/core/probe.h"
 #include "lib/core/purge.h"
 #include "lib/core/quota.h"
 #include "lib/core/sweep.h"
@@ -13,6 +15,7 @@ static const struct rbe_duty duties[RBE_JOB_KIND_MAX] = {
     [RBE_JOB_PATCH] = {.name = "patch", .run = rbe_delta_build},
     [RBE_JOB_WEBHOOK] = {.name = "webhook", .run = rbe_webhook_deliver, .keep = 30 * DAY},
     [RBE_JOB_PURGE] = {.name = "purge", .run = rbe_purge_remove, .keep = 30 * DAY},
+    [RBE_JOB_MIRROR] = {.name = "mirror", .run = rbe_mirroring_copy, .keep = 30 * DAY},
 };
 
 static const struct rbe_chore chores[] = {
@@ -22,6 +25,10 @@ static const struct rbe_chore chores[] = {
     {.name = "announcing versions", .every = 2, .run = rbe_webhook_announce},
     {.name = "purging", .every = 60, .run = rbe_purge_by_itself},
     {.name = "queueing what is purged", .every = 60, .run = rbe_purge_queue},
+    {.name = "queueing copies for mirrors", .every = 2, .run = rbe_mirroring_queue},
+    {.name = "looking for copies that mirrors miss", .every = 3600, .run = rbe_mirroring_queue_all},
+    {.name = "clearing mirrors", .every = 3600, .run = rbe_mirroring_sweep},
+    {.name = "probing", .every = 1, .run = rbe_probe_places},
     {.name = "forgetting old downloads", .every = 3600, .run = rbe_quota_purge},
 };
 

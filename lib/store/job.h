@@ -14,7 +14,7 @@
 #include "lib/store/store.h"
 
 /* As kept in the database: never renumber. */
-enum rbe_job_kind { RBE_JOB_PATCH = 0, RBE_JOB_WEBHOOK = 1, RBE_JOB_PURGE = 2, RBE_JOB_KIND_MAX };
+enum rbe_job_kind { RBE_JOB_PATCH = 0, RBE_JOB_WEBHOOK = 1, RBE_JOB_PURGE = 2, RBE_JOB_MIRROR = 3, RBE_JOB_KIND_MAX };
 enum rbe_job_state { RBE_JOB_QUEUED, RBE_JOB_LEASED, RBE_JOB_DONE, RBE_JOB_FAILED, RBE_JOB_STATE_MAX };
 enum { RBE_JOB_RETRIES = 5, RBE_JOB_TRIES = 1 + RBE_JOB_RETRIES, RBE_JOB_LEASE_SECONDS = 60 * 60 };
 

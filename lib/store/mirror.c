@@ -18,6 +18,23 @@ enum rbe_code rbe_mirror_copies(struct rbe_store *s, int64_t package, struct rbe
     return RBE_OK;
 }
 
+enum rbe_code rbe_mirror_copy_put(struct rbe_store *s, int64_t package, const char *target, int64_t now,
+                                  struct rbe_err *e)
+{
+    return rbe_sql_run(s, RBE_SQL_MIRROR_COPY_PUT,
+                       RBE_DB_VALUES(rbe_db_int(package), rbe_db_text(target), rbe_db_int(now)), NULL, e);
+}
+
+enum rbe_code rbe_mirror_copy_del(struct rbe_store *s, int64_t package, const char *target, struct rbe_err *e)
+{
+    return rbe_sql_run(s, RBE_SQL_MIRROR_COPY_DEL, RBE_DB_VALUES(rbe_db_int(package), rbe_db_text(target)), NULL, e);
+}
+
+enum rbe_code rbe_mirror_copy_count(struct rbe_store *s, const char *target, int64_t *ret, struct rbe_err *e)
+{
+    return rbe_sql_number(s, RBE_SQL_MIRROR_COPY_COUNT, RBE_DB_VALUES(rbe_db_text(target)), ret, e);
+}
+
 static void read_mirror(struct rbe_db_stmt *st, struct rbe_arena *arena, void *ret)
 {
     *(struct rbe_mirror *)ret = (struct rbe_mirror){
@@ -37,6 +54,23 @@ enum rbe_code rbe_mirror_list(struct rbe_store *s, struct rbe_arena *arena, stru
 
     RBE_TRY(rbe_sql_list(s, RBE_SQL_MIRROR_LIST, RBE_DB_NONE, read_mirror, sizeof(**ret), arena, &rows, ret_n, e));
     *ret = rows;
+    return RBE_OK;
+}
+
+enum rbe_code rbe_mirror_find(struct rbe_store *s, const char *url, struct rbe_arena *arena, struct rbe_mirror *ret,
+                              bool *ret_found, struct rbe_err *e)
+{
+    return rbe_sql_find(s, RBE_SQL_MIRROR_FIND, RBE_DB_VALUES(rbe_db_text(url)), read_mirror, arena, ret, ret_found, e);
+}
+
+enum rbe_code rbe_mirror_claim(struct rbe_store *s, const char *url, int64_t now, int64_t before, bool *ret_mine,
+                               struct rbe_err *e)
+{
+    int64_t changes = 0;
+
+    RBE_TRY(rbe_sql_run(s, RBE_SQL_MIRROR_CLAIM,
+                        RBE_DB_VALUES(rbe_db_text(url), rbe_db_int(now), rbe_db_int(before)), &changes, e));
+    *ret_mine = changes > 0;
     return RBE_OK;
 }
 

@@ -95,6 +95,40 @@ enum rbe_code rbe_package_purged(struct rbe_store *s, int64_t before, int64_t af
     return RBE_OK;
 }
 
+static enum rbe_code list_copies(struct rbe_store *s, enum rbe_sql id, struct rbe_db_values values,
+                                 struct rbe_arena *arena, struct rbe_package **ret, size_t *ret_n, struct rbe_err *e)
+{
+    void *rows;
+
+    RBE_TRY(rbe_sql_list(s, id, values, read_package, sizeof(**ret), arena, &rows, ret_n, e));
+    *ret = rows;
+    return RBE_OK;
+}
+
+enum rbe_code rbe_package_uncopied(struct rbe_store *s, const char *target, int64_t after, int64_t limit,
+                                   struct rbe_arena *arena, struct rbe_package **ret, size_t *ret_n, struct rbe_err *e)
+{
+    return list_copies(s, RBE_SQL_PACKAGE_UNCOPIED,
+                       RBE_DB_VALUES(rbe_db_text(target), rbe_db_int(after), rbe_db_int(limit)), arena, ret, ret_n, e);
+}
+
+enum rbe_code rbe_package_stale_copy(struct rbe_store *s, const char *target, int64_t after, int64_t limit,
+                                     struct rbe_arena *arena, struct rbe_package **ret, size_t *ret_n,
+                                     struct rbe_err *e)
+{
+    return list_copies(s, RBE_SQL_PACKAGE_STALE_COPY,
+                       RBE_DB_VALUES(rbe_db_text(target), rbe_db_int(after), rbe_db_int(limit)), arena, ret, ret_n, e);
+}
+
+enum rbe_code rbe_package_newest(struct rbe_store *s, const char *target, struct rbe_arena *arena,
+                                 struct rbe_package *ret, bool *ret_found, struct rbe_err *e)
+{
+    struct rbe_db_values any = RBE_DB_NONE, copied = RBE_DB_VALUES(rbe_db_text(target));
+
+    return rbe_sql_find(s, target ? RBE_SQL_PACKAGE_NEWEST_COPY : RBE_SQL_PACKAGE_NEWEST, target ? copied : any,
+                        read_package, arena, ret, ret_found, e);
+}
+
 static void read_origin(struct rbe_db_stmt *st, struct rbe_arena *arena, void *ret)
 {
     struct rbe_package_origin *o = ret;

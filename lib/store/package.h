@@ -47,6 +47,18 @@ enum rbe_code rbe_package_purged(struct rbe_store *s, int64_t before, int64_t af
                                  struct rbe_arena *arena, struct rbe_package **ret, size_t *ret_n,
                                  struct rbe_err *e) RBE_MUST_USE;
 
+/* Packages that are not purged and have no copy at the mirror target, after id `after`, by id, at most limit. */
+enum rbe_code rbe_package_uncopied(struct rbe_store *s, const char *target, int64_t after, int64_t limit,
+                                   struct rbe_arena *arena, struct rbe_package **ret, size_t *ret_n,
+                                   struct rbe_err *e) RBE_MUST_USE;
+/* The same for packages whose files are removed here and that have a copy there still. */
+enum rbe_code rbe_package_stale_copy(struct rbe_store *s, const char *target, int64_t after, int64_t limit,
+                                     struct rbe_arena *arena, struct rbe_package **ret, size_t *ret_n,
+                                     struct rbe_err *e) RBE_MUST_USE;
+/* The newest package that is not purged; where a target is named, of those with a copy there. */
+enum rbe_code rbe_package_newest(struct rbe_store *s, const char *target, struct rbe_arena *arena,
+                                 struct rbe_package *ret, bool *ret_found, struct rbe_err *e) RBE_MUST_USE;
+
 /* What a download needs to know of a package, in one statement. */
 struct rbe_package_origin {
     struct rbe_package package;

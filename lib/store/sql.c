@@ -129,10 +129,38 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
     [RBE_SQL_PACKAGE_ORIGIN] = RELEASES("package origin", PACKAGE_ORIGIN "WHERE p.id = ?1"),
     [RBE_SQL_PACKAGE_ORIGIN_PATH] = RELEASES("package origin path", PACKAGE_ORIGIN "WHERE p.path = ?1"),
 
+    [RBE_SQL_PACKAGE_UNCOPIED] =
+        RELEASES("package uncopied", "SELECT " PACKAGE " FROM package p WHERE p.id > ?2 AND p.purged_at = 0 AND NOT EXISTS "
+                                     "(SELECT 1 FROM mirror_copy m WHERE m.package = p.id AND m.mirror = ?1) "
+                                     "ORDER BY p.id LIMIT ?3"),
+    [RBE_SQL_PACKAGE_STALE_COPY] =
+        RELEASES("package stale copy", "SELECT " PACKAGE " FROM mirror_copy m JOIN package p ON p.id = m.package "
+                                       "WHERE m.mirror = ?1 AND m.package > ?2 AND p.removed_at > 0 "
+                                       "ORDER BY m.package LIMIT ?3"),
+    [RBE_SQL_PACKAGE_NEWEST] = RELEASES("package newest", "SELECT " PACKAGE " FROM package p "
+                                                          "WHERE p.id > 0 AND p.purged_at = 0 ORDER BY p.id DESC LIMIT 1"),
+    [RBE_SQL_PACKAGE_NEWEST_COPY] =
+        RELEASES("package newest copy", "SELECT " PACKAGE " FROM mirror_copy m JOIN package p ON p.id = m.package "
+                                        "WHERE m.mirror = ?1 AND p.purged_at = 0 ORDER BY m.package DESC LIMIT 1"),
+
     [RBE_SQL_MIRROR_COPIES] =
         RELEASES("mirror copies", "SELECT mirror FROM mirror_copy WHERE package = ?1 ORDER BY mirror"),
+    [RBE_SQL_MIRROR_COPY_PUT] =
+        RELEASES("mirror copy put", "INSERT INTO mirror_copy (package, mirror, verified_at) VALUES (?1, ?2, ?3) "
+                                    "ON CONFLICT (package, mirror) DO UPDATE SET verified_at = excluded.verified_at"),
+    [RBE_SQL_MIRROR_COPY_DEL] =
+        RELEASES("mirror copy del", "DELETE FROM mirror_copy WHERE package = ?1 AND mirror = ?2"),
+    [RBE_SQL_MIRROR_COPY_COUNT] =
+        RELEASES("mirror copy count", "SELECT count(*) FROM mirror_copy m JOIN package p ON p.id = m.package "
+                                      "WHERE m.mirror = ?1 AND p.purged_at = 0"),
     [RBE_SQL_MIRROR_LIST] = USAGE("mirror list", "SELECT /*scan*/ url, up, failures, checked_at, changed_at, reason "
                                                  "FROM mirror ORDER BY url"),
+    [RBE_SQL_MIRROR_FIND] = USAGE("mirror find", "SELECT url, up, failures, checked_at, changed_at, reason FROM mirror "
+                                                 "WHERE url = ?1"),
+    [RBE_SQL_MIRROR_CLAIM] =
+        USAGE("mirror claim", "INSERT INTO mirror (url, up, failures, checked_at, changed_at, reason) "
+                              "VALUES (?1, 1, 0, ?2, 0, '') ON CONFLICT (url) DO UPDATE "
+                              "SET checked_at = excluded.checked_at WHERE checked_at <= ?3 OR checked_at > ?2"),
     [RBE_SQL_MIRROR_PUT] =
         USAGE("mirror put", "INSERT INTO mirror (url, up, failures, checked_at, changed_at, reason) "
                             "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (url) DO UPDATE SET up = excluded.up, "

@@ -129,6 +129,11 @@ static enum rbe_code load(struct rbe_net *n, struct rbe_err *e)
     return RBE_OK;
 }
 
+enum rbe_code rbe_net_ready(struct rbe_net *n, struct rbe_err *e)
+{
+    return n->curl ? RBE_OK : load(n, e);
+}
+
 static size_t take(const char *p, size_t size, size_t count, void *arg)
 {
     struct exchange *x = arg;
@@ -250,8 +255,7 @@ enum rbe_code rbe_net_do(struct rbe_net *n, const struct rbe_net_request *q, str
     rbe_str_reset(&ret->body);
     rbe_str_reset(&ret->headers);
     ret->status = 0;
-    if (!n->curl)
-        RBE_TRY(load(n, e));
+    RBE_TRY(rbe_net_ready(n, e));
     for (const char *const *h = q->headers; h && *h; h++)
         headers = n->slist_append(headers, *h);
     set_up(n, q, headers, &x);

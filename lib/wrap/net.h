@@ -51,6 +51,8 @@ struct rbe_net *rbe_net_new(void);
 void rbe_net_free(struct rbe_net *n);
 RBE_DEFINE_CLEANUP(net, struct rbe_net, rbe_net_free)
 
+/* Loads the library now, so that its lack (RBE_UNAVAILABLE) is told from an answer that does not come. */
+enum rbe_code rbe_net_ready(struct rbe_net *n, struct rbe_err *e) RBE_MUST_USE;
 /* RBE_OK when an answer came, whatever its status; ret, zeroed or of an earlier call, holds it. No library, no
  * connection, a certificate that is not trusted, or no answer in time: RBE_UNAVAILABLE. More than max: RBE_TOOLARGE. No
  * URL of http or https: RBE_REFUSED. Messages name the URL without its query, which may be secret. */

@@ -3,6 +3,7 @@ use strict;
 use warnings;
 use lib 'tests/lib';
 use Digest::SHA qw(sha256_hex);
+use File::Temp ();
 use Rbe::Place;
 use Rbe::Test;
 use Test::More;
@@ -73,6 +74,54 @@ subtest 'One CDN in front' => sub {
     is fetch($link =~ s/\?.*//r)->{status}, 403, 'no signature';
     is fetch($link =~ s/md5=./md5=_/r)->{status}, 403, 'an altered one';
     is fetch($link =~ s{^\Q$cdn->{base}\E}{$rbe->{base}}r)->{status}, 404, 'the origin serves nobody else';
+    $rbe->stop;
+};
+
+subtest 'CDN plus two regions' => sub {
+    my @hosts = map { "$_.example.com" } qw(updates cdn us1 eu1 eu2);
+    my %port = map { $_ => free_port() } @hosts;
+    my $dir = File::Temp->newdir(TMPDIR => 1);
+    mkdir "$dir/$_" or die $! for qw(us1 eu bin);
+    # The ssh on the way to eu1, without the network between: what comes behind the host is run here.
+    chmod 0755, spew("$dir/bin/ssh", "#!/bin/sh\nwhile [ \"\$1\" != eu1.example.com ]; do shift; done\nshift\nexec \"\$@\"\n");
+    local $ENV{PATH} = "$dir/bin:$ENV{PATH}";
+    my $yaml = (blocks('CDN plus two regions', 'yaml'))[0] =~ s{/mnt/us1}{$dir/us1}r =~ s{:/srv/rbe}{:$dir/eu}r;
+    my $rbe = serve($yaml, %port);
+    my $nginx = (blocks('CDN plus two regions', 'nginx'))[0];
+    my %place;
+    for my $name (qw(us1 eu1 eu2)) {
+        my ($secret) = $yaml =~ /$name.*?secret: (\w+)/s;
+        my $root = $name eq 'us1' ? "$dir/us1" : "$dir/eu";
+        $place{$name} = Rbe::Place->nginx(port => $port{"$name.example.com"}, site => sub {
+            return $nginx =~ s{listen 443 ssl}{listen 127.0.0.1:$_[1]}r =~ s{^\s+(?:ssl_\w+|server_name) .*\n}{}mgr
+                =~ s{uri \w+"}{uri $secret"}r =~ s{/srv/rbe}{$root}r;
+        });
+    }
+    my %of = map { $port{$_} => s/\..*//r } @hosts;
+    # Which places a hundred downloads of a region are sent to; each of them has the bytes.
+    my $places_of = sub {
+        my ($query, $tries) = @_;
+        my (%seen, %fetched);
+        for (1 .. $tries) {
+            my $r = $rbe->get(url_of($rbe, $query));
+            my $place = $r->{status} == 302 ? $of{($r->{headers}{location} =~ m{:(\d+)/})[0]} : 'here';
+            $seen{$place}++;
+            next if $place eq 'cdn' || $fetched{$place}++;
+            my $got = $place eq 'here' ? $r : fetch($r->{headers}{location});
+            is sha256_hex($got->{content}), sha256_hex($bytes), "the bytes from $place";
+        }
+        return \%seen;
+    };
+    # Until both targets have their copies, what does not go to the CDN is sent from here.
+    my $until = time + 30;
+    sleep 1 until time > $until || 2 == grep { $_->{target} && $_->{copies} } @{$JSON->decode($rbe->admin_ok(qw(mirror list --json)))}[1, 2];
+    my $seen = $places_of->('?region=eu', 100);
+    is_deeply [sort keys %$seen], [qw(cdn eu1 eu2)], 'europeans: the CDN and both machines there';
+    is_deeply [sort keys %{$places_of->('', 60)}], [qw(cdn us1)], 'others: the CDN and America';
+    is_deeply [sort keys %{$places_of->('?region=asia', 60)}], [qw(cdn us1)], 'a region that is not configured is one of them';
+    my $link;
+    do { $link = $rbe->get(url_of($rbe, '?region=eu'))->{headers}{location} } until $link =~ m{/rbe/};
+    is fetch($link =~ s/\?.*//r)->{status}, 403, 'no signature, no file';
     $rbe->stop;
 };
 

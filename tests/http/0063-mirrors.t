@@ -1,0 +1,126 @@
+# Copies at mirrors: made, verified before they are used, taken away; mirrors that go down and come back.
+use strict;
+use warnings;
+use lib 'tests/lib';
+use File::Temp ();
+use Rbe::Place;
+use Rbe::Test;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $dir = File::Temp->newdir(TMPDIR => 1);
+mkdir "$dir/one" or die $!;
+
+sub url_of { my ($rbe, $rid) = @_; $rbe->get("/resources/$rid/latest")->{json}{data}{download_url} }
+sub fetch { Rbe::Test::http({}, GET => $_[0], {}) }
+
+# Until the check holds, at most so long; its value.
+sub wait_for {
+    my ($what, $check) = @_;
+    my ($until, $got) = (time + 30);
+    sleep 0.1 until ($got = $check->()) || time > $until;
+    ok $got, $what;
+    return $got;
+}
+
+subtest 'a directory, behind nginx' => sub {
+    my $port = free_port();
+    my $rbe = Rbe::Test->start(config => {
+        'extra.download_prefix_info' => "{default: [{url: 'http://127.0.0.1:$port/rbe'}]}",
+        'mirror.targets' => "[{name: one, path: $dir/one, urls: ['http://127.0.0.1:$port/rbe']}]",
+        'mirror.probe_interval' => '1s', 'mirror.probe_failures' => 2, 'mirror.probe_timeout' => '2s',
+    });
+    my $serve = sub { Rbe::Place->nginx(port => $port, server => "location /rbe/ { alias $dir/one/; }") };
+    my $place = $serve->();
+    my $bytes = 'some bytes ' x 10_000;
+    $rbe->create('blob', update_type => 'full');
+    is $rbe->publish('blob', version_name => '1.0', bytes => $bytes, file_name => 'a.zip')->{status}, 201;
+    my $wrong = 0;
+    wait_for 'the copy is used' => sub {
+        my $r = $rbe->get(url_of($rbe, 'blob'));
+        $wrong++ if ($r->{status} == 302 ? fetch($r->{headers}{location}) : $r)->{content} ne $bytes;
+        return $r->{status} == 302;
+    };
+    is $wrong, 0, 'and whoever was sent on or served before got the bytes';
+    my $state = sub { $JSON->decode($rbe->admin_ok(qw(mirror list --json)))->[0] };
+    wait_for 'the mirror is known to be up' => sub { $state->()->{state} eq 'up' };
+    is $state->()->{copies}, 1, 'with a copy';
+    my $metrics = sub { $rbe->get('/metrics')->{content} };
+    like $metrics->(), qr{^rbe_place_up\{url="http://127\.0\.0\.1:$port/rbe"\} 1$}m, '/metrics';
+    like $metrics->(), qr{^rbe_place_copies\{url="http://127\.0\.0\.1:$port/rbe"\} 1$}m;
+
+    $place->stop;
+    wait_for 'the mirror is down' => sub { $state->()->{state} eq 'down' };
+    like $state->()->{reason}, qr/127\.0\.0\.1/, 'with the reason';
+    like $metrics->(), qr/^rbe_place_up\{[^}]*\} 0$/m;
+    wait_for 'clients are sent there no more' => sub { $rbe->get(url_of($rbe, 'blob'))->{status} == 200 };
+    is $rbe->get(url_of($rbe, 'blob'))->{content}, $bytes, 'but get it from here';
+    $place = $serve->();
+    wait_for 'until it is up again' => sub { $state->()->{state} eq 'up' };
+    wait_for 'and is used again' => sub { $rbe->get(url_of($rbe, 'blob'))->{status} == 302 };
+
+    # A mirror that answers with something else is as bad as one that does not.
+    my ($copy) = glob "$dir/one/p/*/*.zip";
+    spew($copy, 'cut');
+    wait_for 'a copy of another size takes it down' => sub { $state->()->{state} eq 'down' };
+    like $state->()->{reason}, qr/it has 3 bytes of a package of 110000/;
+    $rbe->stop;
+};
+
+# The ssh that rsync is told to use, without the network between.
+my $ssh = spew("$dir/ssh", "#!/bin/sh\nshift\nexec \"\$@\"\n");
+chmod 0755, $ssh;
+
+subtest 'rsync' => sub {
+    mkdir "$dir/two" or die $!;
+    my $rbe = Rbe::Test->start(host => 'cgi', config => {
+        'extra.download_prefix_info' => "{default: [{url: 'https://two.example'}]}",
+        'extra.download_effective_time' => '3s', 'extra.keep_versions' => 1,
+        'mirror.targets' => "[{name: two, rsync: 'mirror:$dir/two', ssh: $ssh, urls: ['https://two.example']}]",
+        'mirror.probe_interval' => 0,
+    });
+    $rbe->create('blob', update_type => 'full');
+    is $rbe->publish('blob', version_name => '1.0', bytes => 'first', file_name => 'a.zip')->{status}, 201;
+    is $rbe->get(url_of($rbe, 'blob'))->{status}, 200, 'from here while there is no copy';
+    like $rbe->batch, qr{^mirror two:1: p/[0-9a-f]{32}/blob-1\.0-any-any\.zip$}m, 'a job copies it';
+    my $place = $rbe->get(url_of($rbe, 'blob'))->{headers}{location};
+    my ($path) = $place =~ m{^https://two\.example/(p/.*)};
+    is slurp("$dir/two/$path"), 'first', 'the copy lies where the link leads';
+    is sprintf('%04o', (stat "$dir/two/$path")[2] & 07777), '0644', 'for everybody to read';
+    is $rbe->batch, '', 'and is not made twice';
+
+    # A file that is damaged here is not spread.
+    is $rbe->publish('blob', version_name => '2.0', bytes => 'second', file_name => 'a.zip')->{status}, 201;
+    my ($second) = glob "$rbe->{data}/packages/p/*/blob-2.0-*";
+    spew($second, 'secand');
+    my ($status, $out, $err) = run("$rbe->{build}/bin/rbe-batch", '--config', $rbe->{config}, 'mirror');
+    is $status, 1, 'damaged';
+    like $err, qr{^rbe-batch: two p/\S+: p/\S+ has not the bytes of the package$}m;
+    is $rbe->get(url_of($rbe, 'blob'))->{status}, 200, 'no copy of it is used';
+    spew($second, 'second');
+    ($status, $out, $err) = run("$rbe->{build}/bin/rbe-batch", '--config', $rbe->{config}, 'mirror');
+    is $status, 0, 'repaired' or diag $err;
+    is $rbe->get(url_of($rbe, 'blob'))->{status}, 302;
+
+    # What is purged here goes there, and nothing else does.
+    $rbe->admin_ok('purge');
+    sleep 4.5;
+    $rbe->batch;
+    ok !-e "$rbe->{data}/packages/$path", 'purged here';
+    ($status) = run("$rbe->{build}/bin/rbe-batch", '--config', $rbe->{config}, 'mirror');
+    is $status, 0;
+    ok !-e "$dir/two/$path", 'and there';
+    my @left = glob "$dir/two/p/*/*";
+    is scalar(@left), 1, 'the other copy stays';
+    is slurp($left[0]), 'second';
+    is $JSON->decode($rbe->admin_ok(qw(mirror list --json)))->[0]{copies}, 1, 'mirror list counts it';
+
+    # A mirror that cannot be reached is tried again.
+    spew($ssh, "#!/bin/sh\necho nobody home >&2\nexit 255\n");
+    is $rbe->publish('blob', version_name => '3.0', bytes => 'third', file_name => 'a.zip')->{status}, 201;
+    (undef, undef, $err) = run("$rbe->{build}/bin/rbe-batch", '--config', $rbe->{config});
+    like $err, qr/^rbe-batch: mirror two:3, try 1: rsync ended with status \d+: .*nobody home/ms, 'unreachable';
+    like $rbe->admin_ok(qw(job list --state queued)), qr/two:3/, 'and queued again';
+};
+
+done_testing;
