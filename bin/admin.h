@@ -34,6 +34,8 @@ enum rbe_code rbe_admin_job_retry(struct rbe_cli *cli, struct rbe_err *e) RBE_MU
 enum rbe_code rbe_admin_audit(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_mirror_list(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_purge(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_admin_backup(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_admin_restore(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_admin_verify(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
 
 /* When --expires, a span, has passed; 0 where it was not given. */

@@ -52,6 +52,11 @@ static const struct rbe_cli_option purge_options[] = {
     {.name = NULL},
 };
 
+static const struct rbe_cli_option backup_options[] = {
+    {.name = "--with-config", .help = "the configuration too, which holds secrets"},
+    {.name = NULL},
+};
+
 static const struct rbe_cli_option audit_options[] = {
     {.name = "--limit", .value = "N", .help = "at most so many (100)"},
     {.name = "--since", .value = "SPAN", .help = "only the last of it, such as 7d"},
@@ -101,6 +106,10 @@ static const struct rbe_cli_verb verbs[] = {
     {"config check", "", NULL, RBE_CLI_SETTINGS, rbe_admin_config_check,
      "Look whether the configuration can work: files, rights, databases, secrets."},
     {"config list", "", NULL, RBE_CLI_SETTINGS, rbe_admin_config_list, "List every setting with its present value."},
+    {"backup", "FILE", backup_options, RBE_CLI_SETTINGS, rbe_admin_backup,
+     "Write databases and packages into a new FILE (- for standard output) while all goes on."},
+    {"restore", "FILE", NULL, RBE_CLI_SETTINGS, rbe_admin_restore,
+     "Put a backup where there is no installation, or an empty one that nobody uses."},
     {"verify", "", NULL, RBE_CLI_READ, rbe_admin_verify,
      "Compare the database with the disk and every package with its hash."},
     {.run = NULL},

@@ -221,7 +221,7 @@ static enum rbe_code reorder(const struct rbe_store_options *options, struct rbe
     return rbe_store_commit(s, RBE_BASE_RELEASES, e);
 }
 
-enum rbe_code rbe_app_migrate(const struct rbe_settings *settings, unsigned *ret_applied, struct rbe_err *e)
+enum rbe_code rbe_app_make_dirs(const struct rbe_settings *settings, struct rbe_err *e)
 {
     /* A web server that is in the owner's group sends packages, and sees nothing else. */
     static const struct {
@@ -229,8 +229,6 @@ enum rbe_code rbe_app_migrate(const struct rbe_settings *settings, unsigned *ret
         mode_t mode;
     } dirs[] = {{"db", 0700}, {"packages/p", DIR_MODE}, {"tmp", 0700}, {"run", DIR_MODE}};
     const char *data = settings->instance.data_dir;
-    rbe_autofree char *db = rbe_strfmt("%s/db", data);
-    const struct rbe_store_options options = store_options(settings, db, false);
 
     RBE_TRY(rbe_dir_make(data, DIR_MODE, e));
     RBE_TRY(rbe_become_owner(data, e));
@@ -239,6 +237,15 @@ enum rbe_code rbe_app_migrate(const struct rbe_settings *settings, unsigned *ret
 
         RBE_TRY(rbe_dir_make(dir, dirs[i].mode, e));
     }
+    return RBE_OK;
+}
+
+enum rbe_code rbe_app_migrate(const struct rbe_settings *settings, unsigned *ret_applied, struct rbe_err *e)
+{
+    rbe_autofree char *db = rbe_strfmt("%s/db", settings->instance.data_dir);
+    const struct rbe_store_options options = store_options(settings, db, false);
+
+    RBE_TRY(rbe_app_make_dirs(settings, e));
     RBE_TRY(rbe_store_migrate(&options, ret_applied, e));
     return reorder(&options, e);
 }

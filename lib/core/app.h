@@ -51,6 +51,8 @@ RBE_DEFINE_CLEANUP(app, struct rbe_app, rbe_app_close)
 void rbe_app_detach(struct rbe_app *app);
 enum rbe_code rbe_app_reopen(struct rbe_app *app, struct rbe_err *e) RBE_MUST_USE;
 
+/* Makes the data directory and those in it, with the right modes, and becomes the owner when started as root. */
+enum rbe_code rbe_app_make_dirs(const struct rbe_settings *settings, struct rbe_err *e) RBE_MUST_USE;
 /* Makes the data directory and databases, or brings them up to date; also reads version names again when the parser table
  * has changed. *ret_applied (may be NULL): migrations applied. */
 enum rbe_code rbe_app_migrate(const struct rbe_settings *settings, unsigned *ret_applied, struct rbe_err *e)

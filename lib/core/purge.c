@@ -1,7 +1,10 @@
 #include "lib/core/purge.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "lib/base/clock.h"
 #include "lib/core/deed.h"
@@ -263,6 +266,31 @@ enum rbe_code rbe_purge_by_itself(struct rbe_app *app, int64_t now, struct rbe_e
 
 /* ---- the second step ---- */
 
+static enum rbe_code lock_removals(struct rbe_app *app, int how, int *ret_fd, struct rbe_err *e)
+{
+    rbe_auto(arena) struct rbe_arena arena = {0};
+    const char *path = rbe_app_path(app, &arena, "run/removals.lock");
+    rbe_autoclose int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int rc;
+
+    if (fd < 0)
+        return rbe_fail_errno(e, "cannot open %s", path);
+    do
+        rc = flock(fd, how);
+    while (rc < 0 && errno == EINTR);
+    if (rc < 0 && errno == EWOULDBLOCK)
+        return rbe_fail(e, RBE_UNAVAILABLE, "a backup is being made");
+    if (rc < 0)
+        return rbe_fail_errno(e, "cannot lock %s", path);
+    *ret_fd = rbe_steal_fd(fd);
+    return RBE_OK;
+}
+
+enum rbe_code rbe_purge_hold_off(struct rbe_app *app, int *ret_fd, struct rbe_err *e)
+{
+    return lock_removals(app, LOCK_SH, ret_fd, e);
+}
+
 static enum rbe_code queue_removal(struct rbe_app *app, int64_t package, int64_t now, struct rbe_err *e)
 {
     char subject[48];
@@ -303,6 +331,8 @@ enum rbe_code rbe_purge_remove(struct rbe_app *app, struct rbe_job *j, struct rb
         *ret_note = "there is nothing to remove";
         return RBE_OK;
     }
+    rbe_autoclose int lock = -1;
+    RBE_TRY(lock_removals(app, LOCK_EX | LOCK_NB, &lock, e));
     enum rbe_code code = rbe_depot_remove(app, o.package.path, e);
     if (code != RBE_OK) {
         struct rbe_err untold = {0};

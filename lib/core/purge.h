@@ -33,6 +33,10 @@ enum rbe_code rbe_purge_queue(struct rbe_app *app, int64_t now, struct rbe_err *
 enum rbe_code rbe_purge_remove(struct rbe_app *app, struct rbe_job *j, struct rbe_arena *arena, const char **ret_note,
                                struct rbe_err *e) RBE_MUST_USE;
 
+/* Keeps the files of purged packages where they are until *ret_fd is closed, for who reads them by an older copy of the
+ * database; waits for a removal that is under way. */
+enum rbe_code rbe_purge_hold_off(struct rbe_app *app, int *ret_fd, struct rbe_err *e) RBE_MUST_USE;
+
 /* Seconds that what was handed out for a package may live: the longer of a download key and the URLs of all places. */
 int64_t rbe_purge_key_life(const struct rbe_settings *settings);
 

@@ -40,6 +40,11 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
     [RBE_SQL_SNAPSHOT_BEGIN] = RELEASES("snapshot begin", "BEGIN"),
     [RBE_SQL_SNAPSHOT_END] = RELEASES("snapshot end", "COMMIT"),
 
+    [RBE_SQL_STORE_ROWS] =
+        RELEASES("store rows", "SELECT EXISTS (SELECT 1 FROM /*scan*/ resource) + EXISTS (SELECT 1 FROM token) "
+                               "+ EXISTS (SELECT 1 FROM cdk)"),
+    [RBE_SQL_STORE_SKIP_IDS] = RELEASES("store skip ids", "UPDATE /*scan*/ sqlite_sequence SET seq = seq + ?1"),
+
     [RBE_SQL_RESOURCE_PUT] =
         RELEASES("resource put", "INSERT INTO resource (rid, name, description, update_type, access, ordering, "
                                  "always_include, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "

@@ -11,7 +11,7 @@
 #include "lib/store/sql.h"
 #include "lib/wrap/db.h"
 
-enum { BUSY_MS = 10 * 1000 };
+enum { BUSY_MS = 10 * 1000, SKIPPED_IDS = 1000000 };
 
 static const struct {
     const char *file;
@@ -171,6 +171,44 @@ enum rbe_code rbe_store_change(struct rbe_store *s, int64_t *ret, struct rbe_err
 
     RBE_TRY(rbe_store_db(s, RBE_BASE_RELEASES, &db, e));
     return rbe_db_change(db, ret, e);
+}
+
+enum rbe_code rbe_store_copy(struct rbe_store *s, enum rbe_base base, const char *path, struct rbe_err *e)
+{
+    struct rbe_db *db;
+
+    RBE_TRY(rbe_store_db(s, base, &db, e));
+    return rbe_db_copy(db, path, e);
+}
+
+enum rbe_code rbe_store_is_empty(struct rbe_store *s, bool *ret, struct rbe_err *e)
+{
+    int64_t rows;
+
+    RBE_TRY(rbe_sql_number(s, RBE_SQL_STORE_ROWS, RBE_DB_NONE, &rows, e));
+    *ret = rows == 0;
+    return RBE_OK;
+}
+
+enum rbe_code rbe_store_settle(struct rbe_store *s, struct rbe_err *e)
+{
+    for (enum rbe_base base = 0; base < RBE_BASE_MAX; base++) {
+        struct rbe_db *db;
+
+        RBE_TRY(rbe_store_db(s, base, &db, e));
+        RBE_TRY(rbe_db_set_journal(db, false, e));
+    }
+    return RBE_OK;
+}
+
+enum rbe_code rbe_store_skip_ids(struct rbe_store *s, struct rbe_err *e)
+{
+    RBE_TRY(rbe_store_begin(s, RBE_BASE_RELEASES, e));
+    enum rbe_code code = rbe_sql_run(s, RBE_SQL_STORE_SKIP_IDS, RBE_DB_VALUES(rbe_db_int(SKIPPED_IDS)), NULL, e);
+    if (code == RBE_OK)
+        return rbe_store_commit(s, RBE_BASE_RELEASES, e);
+    rbe_store_rollback(s, RBE_BASE_RELEASES);
+    return code;
 }
 
 enum rbe_code rbe_store_check(struct rbe_store *s, struct rbe_err *e)

@@ -54,6 +54,16 @@ void rbe_store_snapshot_end(struct rbe_store *s);
 
 /* A number that differs after any other connection changed the releases database. */
 enum rbe_code rbe_store_change(struct rbe_store *s, int64_t *ret, struct rbe_err *e) RBE_MUST_USE;
+/* A copy of one of them as it is at this moment, as a new file; writers go on. */
+enum rbe_code rbe_store_copy(struct rbe_store *s, enum rbe_base base, const char *path, struct rbe_err *e) RBE_MUST_USE;
+/* Whether there is nothing in it that an admin could miss: no resource, token or cdk. */
+enum rbe_code rbe_store_is_empty(struct rbe_store *s, bool *ret, struct rbe_err *e) RBE_MUST_USE;
+/* Puts the databases into rollback-journal mode, which leaves no other file beside them. In use by anybody else:
+ * RBE_UNAVAILABLE. */
+enum rbe_code rbe_store_settle(struct rbe_store *s, struct rbe_err *e) RBE_MUST_USE;
+/* Leaves out row ids of packages and cdks, in its own transaction: those that were given out after a copy of the database was
+ * made are in keys, and must not come again for others when that copy is put back. */
+enum rbe_code rbe_store_skip_ids(struct rbe_store *s, struct rbe_err *e) RBE_MUST_USE;
 /* PRAGMA quick_check and foreign_key_check on both databases; RBE_FAULT with the first complaint. */
 enum rbe_code rbe_store_check(struct rbe_store *s, struct rbe_err *e) RBE_MUST_USE;
 /* A small setting of the installation itself, kept in rbe.db ("order_rules"); *ret NULL when never put. */

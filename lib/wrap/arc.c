@@ -400,6 +400,14 @@ struct rbe_arc_writer *rbe_arc_writer_new(int fd)
     return w;
 }
 
+struct rbe_arc_writer *rbe_arc_writer_new_stored(int fd)
+{
+    struct rbe_arc_writer *w = rbe_alloc(sizeof(*w));
+
+    w->gzip = rbe_gzip_new_stored(fd);
+    return w;
+}
+
 void rbe_arc_writer_free(struct rbe_arc_writer *w)
 {
     if (!w)

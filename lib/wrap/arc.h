@@ -50,6 +50,8 @@ enum rbe_code rbe_arc_read(struct rbe_arc *a, void *p, size_t n, size_t *ret_n, 
 /* A tar.gz being written: pax only where ustar cannot hold it, no owner, one gzip member without time or name. */
 struct rbe_arc_writer;
 struct rbe_arc_writer *rbe_arc_writer_new(int fd);
+/* The same for what cannot be made smaller. */
+struct rbe_arc_writer *rbe_arc_writer_new_stored(int fd);
 void rbe_arc_writer_free(struct rbe_arc_writer *w);
 RBE_DEFINE_CLEANUP(arc_writer, struct rbe_arc_writer, rbe_arc_writer_free)
 /* Begins an entry (HARDLINK and SPECIAL are not written); its size bytes of data follow by rbe_arc_write. */

@@ -382,6 +382,35 @@ enum rbe_code rbe_db_change(struct rbe_db *db, int64_t *ret, struct rbe_err *e)
     return RBE_OK;
 }
 
+static int copy_all(sqlite3 *from, sqlite3 *to)
+{
+    sqlite3_backup *copy = sqlite3_backup_init(to, "main", from, "main");
+    int rc;
+
+    if (!copy)
+        return sqlite3_errcode(to);
+    /* all pages in one step: between steps a writer in another process would make it begin again */
+    rc = sqlite3_backup_step(copy, -1);
+    int end = sqlite3_backup_finish(copy);
+    return rc == SQLITE_DONE ? end : rc;
+}
+
+enum rbe_code rbe_db_copy(struct rbe_db *db, const char *path, struct rbe_err *e)
+{
+    rbe_autoclose int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    sqlite3 *to = NULL;
+
+    if (fd < 0)
+        return rbe_fail_errno(e, "cannot make %s", path);
+    int rc = sqlite3_open_v2(path, &to, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE, NULL);
+    if (!to)
+        abort();
+    if (rc == SQLITE_OK)
+        rc = copy_all(db->handle, to);
+    (void)sqlite3_close(to);
+    return rc == SQLITE_OK ? RBE_OK : fail(db, rc, "copy", e);
+}
+
 enum rbe_code rbe_db_check_keys(struct rbe_db *db, struct rbe_err *e)
 {
     struct rbe_db_stmt *st = NULL;

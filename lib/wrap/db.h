@@ -59,6 +59,9 @@ enum rbe_code rbe_db_change(struct rbe_db *db, int64_t *ret, struct rbe_err *e) 
 enum rbe_code rbe_db_check_keys(struct rbe_db *db, struct rbe_err *e) RBE_MUST_USE;
 /* The structure of the file, and rbe_db_check_keys. */
 enum rbe_code rbe_db_check(struct rbe_db *db, struct rbe_err *e) RBE_MUST_USE;
+/* Copies the database as it is at this moment into a new file, mode 0600, while others may go on writing (with WAL; else
+ * they wait). */
+enum rbe_code rbe_db_copy(struct rbe_db *db, const char *path, struct rbe_err *e) RBE_MUST_USE;
 int64_t rbe_db_last_id(const struct rbe_db *db);
 /* Rows the last writing statement changed. */
 int64_t rbe_db_changes(const struct rbe_db *db);

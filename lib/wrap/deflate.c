@@ -239,18 +239,28 @@ struct rbe_gzip {
     int fd;
 };
 
-struct rbe_gzip *rbe_gzip_new(int fd)
+static struct rbe_gzip *gzip_new(int fd, int level)
 {
     struct rbe_gzip *g = rbe_alloc(sizeof(*g));
 
     g->fd = fd;
     /* zlib would write the system it was built on; the bytes must not depend on that. */
     g->header.os = OS_UNIX;
-    must(deflateInit2(&g->z, LEVEL, Z_DEFLATED, GZIP_BITS, 8, Z_DEFAULT_STRATEGY));
+    must(deflateInit2(&g->z, level, Z_DEFLATED, GZIP_BITS, 8, Z_DEFAULT_STRATEGY));
     must(deflateSetHeader(&g->z, &g->header));
     g->z.next_out = g->out;
     g->z.avail_out = CHUNK;
     return g;
+}
+
+struct rbe_gzip *rbe_gzip_new(int fd)
+{
+    return gzip_new(fd, LEVEL);
+}
+
+struct rbe_gzip *rbe_gzip_new_stored(int fd)
+{
+    return gzip_new(fd, 0);
 }
 
 void rbe_gzip_free(struct rbe_gzip *g)

@@ -33,6 +33,7 @@ void rbe_deflate(const void *p, size_t n, struct rbe_str *out);
 
 struct rbe_gzip;                 /* one gzip member being written to fd: no name, no time, level 6 */
 struct rbe_gzip *rbe_gzip_new(int fd);
+struct rbe_gzip *rbe_gzip_new_stored(int fd);    /* level 0: nothing is made smaller, at the cost of a CRC and a copy */
 void rbe_gzip_free(struct rbe_gzip *g);
 RBE_DEFINE_CLEANUP(gzip, struct rbe_gzip, rbe_gzip_free)
 enum rbe_code rbe_gzip_write(struct rbe_gzip *g, const void *p, size_t n, struct rbe_err *e) RBE_MUST_USE;

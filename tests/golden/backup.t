@@ -1,0 +1,31 @@
+# backup and restore.
+use strict;
+use warnings;
+use lib 'tests/lib';
+use Rbe::Golden;
+use Rbe::Test qw(slurp spew);
+use Test::More;
+
+tool(qw(rbe-admin init));
+tool(qw(rbe-admin resource create my-app --name), 'My App');
+release("$_.tar.gz", 'a.txt' => "release $_") for 1 .. 2;
+tool(qw(rbe-admin version publish my-app), "$_.0.0", "$_.tar.gz") for 1 .. 2;
+golden backup => qw(rbe-admin backup out.tar.gz);
+golden again => qw(rbe-admin backup out.tar.gz);
+golden json => qw(rbe-admin backup json.tar.gz --json --with-config);
+golden nowhere => qw(rbe-admin backup missing/out.tar.gz);
+golden 'restore-over' => qw(rbe-admin restore out.tar.gz);
+mkdir "$DIR/there" or die $!;
+spew("$DIR/there/rbe.yaml", slurp("$DIR/home/rbe.yaml"));
+golden 'restore-missing' => qw(rbe-admin restore none.tar.gz --config there/rbe.yaml);
+golden 'restore-foreign' => qw(rbe-admin restore 1.tar.gz --config there/rbe.yaml);
+golden restore => qw(rbe-admin restore out.tar.gz --config there/rbe.yaml);
+golden verify => qw(rbe-admin verify --config there/rbe.yaml);
+my ($one) = glob "$DIR/home/packages/p/*/my-app-1.0.0-*";
+unlink $one;
+golden damaged => qw(rbe-admin backup damaged.tar.gz);
+mkdir "$DIR/third" or die $!;
+spew("$DIR/third/rbe.yaml", slurp("$DIR/home/rbe.yaml"));
+golden 'restore-damaged' => qw(rbe-admin restore damaged.tar.gz --config third/rbe.yaml --json);
+golden help => qw(rbe-admin backup --help);
+done_testing;
