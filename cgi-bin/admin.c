@@ -228,6 +228,13 @@ int main(int argc, char **argv)
          .data = &publish_version_call},
         {.methods = RBE_POST, .pattern = "/resources/{}/versions/callback", .handle = handle_call,
          .data = &publish_upload_call},
+        /* Jobs that have the address which clients of the compatible dialect have. */
+        {.methods = RBE_POST, .pattern = "/api/resources/{}/versions", .handle = handle_call,
+         .data = &publish_version_call},
+        {.methods = RBE_POST, .pattern = "/api/resources/{}/versions/callback", .handle = handle_call,
+         .data = &publish_upload_call},
+        {.methods = RBE_GET, .pattern = "/api/resources/{}/versions/status", .handle = handle_call,
+         .data = &show_status_call},
         {.methods = RBE_POST, .pattern = RBE_LOCATION_PATH, .handle = rbe_call_bring_upload},
         {.methods = RBE_GET, .pattern = "/resources/{}/versions/status", .handle = handle_call,
          .data = &show_status_call},

@@ -207,7 +207,7 @@ each_host {
         my $file = $rbe->zip_of({'bin/app' => "#!/bin/sh\necho $os\n"}, $type);
         my ($status, $out, $err) = run('curl', '-sS', '-H', "Authorization: $rbe->{token}", '-H', 'Content-Type: application/json',
             '-d', qq({"name":"v1.0.0","os":"$os","arch":"$arch","channel":"stable","filename":"app.$type"}),
-            "$rbe->{base}/resources/app/versions");
+            "$rbe->{base}/api/resources/app/versions");
         my $l = $JSON->decode($out)->{data};
         ($status, $out, $err) = run('curl', '-sS', '-o', '/dev/null', '-w', '%{http_code}', map({ ('-F', $_) } "key=$l->{key}",
             "policy=$l->{policy}", "OSSAccessKeyId=$l->{access_key}", "signature=$l->{signature}", 'success_action_status=200',
@@ -215,14 +215,14 @@ each_host {
         is $out, 200, "curl brings a $type for $os" or diag $err;
         my @callback = ('curl', '-sS', '-H', "Authorization: Bearer $rbe->{token}", '-H', 'Content-Type: application/json', '-d',
             qq({"name":"v1.0.0","os":"$os","arch":"$arch","channel":"stable","key":"$l->{key}"}),
-            "$rbe->{base}/resources/app/versions/callback");
+            "$rbe->{base}/api/resources/app/versions/callback");
         my @other = fork_curl(@callback);
         ($status, $out) = run(@callback);
         my %seen = map { $_ => 1 } $JSON->decode($out)->{code}, $JSON->decode(join '', readline $other[0])->{code};
         waitpid $other[1], 0;
         ok $seen{0} && !grep({ $_ != 0 && $_ != 8007 } keys %seen), 'two callbacks at once: published, the other waits or agrees';
         my $key = $JSON->decode((run(@callback))[1])->{data}{status_key};
-        is $rbe->get("/resources/app/versions/status?key=$key", token => $rbe->{token})->{json}{data}{status}, 2, 'completed';
+        is $rbe->get("/api/resources/app/versions/status?key=$key", token => $rbe->{token})->{json}{data}{status}, 2, 'completed';
         is $rbe->get("/resources/app/latest?system=$os&arch=$arch")->{json}{data}{system}, $system, 'live';
     }
 
