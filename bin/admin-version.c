@@ -285,22 +285,36 @@ static void put_version_json(struct rbe_cli *cli, const struct rbe_catalog_versi
     rbe_str_putc(&cli->out, '\n');
 }
 
+/* "93 %" of the full package that need not be downloaded. */
+static const char *saves(struct rbe_cli *cli, const struct rbe_package *full, const struct rbe_package *k)
+{
+    if (!full || full == k || full->size <= 0)
+        return "";
+    return rbe_arena_strfmt(&cli->arena, "%.0f %%", 100.0 - 100.0 * (double)k->size / (double)full->size);
+}
+
 static void put_packages(struct rbe_cli *cli, const struct rbe_catalog_version *v)
 {
     static const struct rbe_table_column columns[] = {{"SYSTEM", false}, {"ARCH", false}, {"FROM", false},
-                                                      {"TYPE", false},   {"SIZE", true},  {"FILES", true},
-                                                      {"STATE", false},  {"PATH", false}};
+                                                      {"FORMAT", false}, {"TYPE", false}, {"SIZE", true},
+                                                      {"SAVES", true},   {"FILES", true}, {"STATE", false},
+                                                      {"PATH", false}};
+    const struct rbe_package *full = NULL;
     struct rbe_table t;
 
     rbe_table_init(&t, &cli->arena, columns, RBE_COUNT(columns));
     for (size_t i = 0; i < v->n; i++) {
         const struct rbe_package *k = &v->packages[i].package;
 
+        /* The full package of a platform comes before what leads to it. */
+        full = v->packages[i].from ? full : k;
         rbe_table_text(&t, rbe_system_name((enum rbe_system)k->system));
         rbe_table_text(&t, rbe_arch_name((enum rbe_arch)k->arch));
         rbe_table_text(&t, v->packages[i].from ? v->packages[i].from : "(full)");
+        rbe_table_text(&t, v->packages[i].from ? rbe_format_name(k->format) : "");
         rbe_table_text(&t, k->file_type);
         rbe_table_size(&t, k->size);
+        rbe_table_text(&t, saves(cli, full, k));
         rbe_table_int(&t, k->files);
         rbe_table_text(&t, k->purged_at ? "purged" : "ready");
         rbe_table_text(&t, k->path);

@@ -4,8 +4,8 @@
 
 #include "bin/cli.h"
 #include "lib/core/catalog.h"
+#include "lib/core/crew.h"
 #include "lib/core/mirroring.h"
-#include "lib/core/work.h"
 
 /* Set by SIGINT and SIGTERM: the present job is finished first. */
 static volatile sig_atomic_t stop;
@@ -52,7 +52,7 @@ static enum rbe_code run(struct rbe_cli *cli, struct rbe_err *e)
         RBE_TRY(rbe_app_update(&cli->settings, NULL, e));
     RBE_TRY(rbe_cli_open(cli, RBE_APP_WRITE, e));
     cli->app->actor.name = "rbe-batch";
-    RBE_TRY(rbe_work_run(cli->app, &work, &failed, e));
+    RBE_TRY(rbe_crew_run(cli->app, &work, rbe_crew_size(&cli->settings), &failed, e));
     return failed ? rbe_fail(e, RBE_FAULT, "%u job%s failed for good", failed, failed == 1 ? "" : "s") : RBE_OK;
 }
 

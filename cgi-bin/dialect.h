@@ -10,6 +10,7 @@
 struct rbe_dialect {
     const char *download;        /* what stands between the public URL and a download key */
     bool cdk_always;             /* rbe_question.cdk_always, unless api.public_url opens public resources */
+    bool deltas;                 /* whether clients can say which delta formats they apply */
     /* Whether the answer has a URL; asked only where there is something that the asker may fetch. */
     bool (*offers)(const struct rbe_latest *l);
     /* url: of what is offered, NULL where nothing is. */

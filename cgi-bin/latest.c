@@ -84,6 +84,7 @@ static enum rbe_code handle_latest(void *ctx, struct rbe_req *r, struct rbe_resp
     const char *url;
 
     RBE_TRY(read_question(r, &q, e));
+    q.formats = d->deltas ? rbe_format_set(rbe_req_param(r, "delta")) : 0;
     q.cdk_always = d->cdk_always && !app->settings->api.public_url;
     RBE_TRY(rbe_latest_find(app, &q, rbe_req_arena(r), &l, e));
     RBE_TRY(make_url(app, r, d, &l, &url, e));

@@ -54,6 +54,7 @@ static void render(struct rbe_resp *p, const struct rbe_question *q, const struc
 }
 
 const struct rbe_dialect rbe_dialect_native = {
+    .deltas = true,
     .download = "/resources/download/",
     .offers = offers,
     .render = render,

@@ -46,3 +46,12 @@ CREATE TABLE mirror (
     changed_at      INTEGER NOT NULL,                       -- of up
     reason          TEXT NOT NULL                           -- of the last failure
 ) STRICT, WITHOUT ROWID;
+
+-- Where clients stand: how often they said they were on a full package, halved each week, so that what they were on long
+-- ago counts little. At most one row a package.
+CREATE TABLE standing (
+    package         INTEGER PRIMARY KEY,                    -- row id in rbe.db
+    asked           INTEGER NOT NULL,                       -- since `week`, and half of what was before
+    week            INTEGER NOT NULL,                       -- weeks since 1970
+    formats         INTEGER NOT NULL                        -- delta formats asked for in that week: bits, as package.format
+) STRICT;

@@ -5,7 +5,7 @@
  * full disk fails the start, not a store into the mapping.
  *
  *     series   RBE_SHARE_SERIES records of a metric's name with labels and its numbers (lib/base/metrics)
- *     pairs    RBE_SHARE_PAIRS counters of wanted incrementals (lib/core/demand)
+ *     pairs    RBE_SHARE_PAIRS counters of where clients stand and are sent to (lib/core/demand)
  *     epoch, word, told    whether answers are fresh (lib/base/fresh, lib/store/change)
  *     buckets  RBE_SHARE_BUCKETS token buckets of rate limits (lib/base/bucket)
  */
@@ -30,6 +30,7 @@ struct rbe_share_series {
 struct rbe_share_pair {
     _Atomic int64_t source, target;
     _Atomic uint64_t count;
+    _Atomic uint64_t formats;                /* delta formats that were asked for: bits */
     _Atomic uint64_t busy;                   /* when a process began to change source and target; 0: none does */
 };
 

@@ -1,6 +1,6 @@
 /* A kept value is a struct rbe_latest whose texts lie behind it, or only the head of one where there is no answer. Keys hold
  * everything of a question that the record depends on:
- *     3 bytes  channel, system, arch
+ *     4 bytes  channel, system, arch, delta formats
  *     rid, NUL
  *     current, NUL
  */
@@ -13,7 +13,7 @@
 #include "lib/base/metrics.h"
 #include "lib/store/change.h"
 
-enum { KEY_FIXED = 3, KEY_MAX = 512 };
+enum { KEY_FIXED = 4, KEY_MAX = 512 };
 
 /* What was found when a question was asked, for the counters. */
 enum outcome { HIT, MISS, STALE, FAILED, OUTCOMES };
@@ -108,6 +108,7 @@ static size_t make_key(const struct rbe_question *q, char ret[static KEY_MAX])
     ret[0] = (char)q->channel;
     ret[1] = (char)q->system;
     ret[2] = (char)q->arch;
+    ret[3] = (char)q->formats;
     memcpy(ret + KEY_FIXED, q->rid, rid);
     memcpy(ret + KEY_FIXED + rid, q->current, current);
     return KEY_FIXED + rid + current;

@@ -16,7 +16,7 @@
 
 enum { DIR_MODE = 0750, PAGE = 256 };
 #define ZONES "/usr/share/zoneinfo"
-#define INSPECTOR "libexec/rbe/rbe-inspect"
+#define HELPERS "libexec/rbe/"
 
 static struct rbe_store_options store_options(const struct rbe_settings *settings, const char *dir, bool read_only)
 {
@@ -38,7 +38,7 @@ static char *find_myself(void)
 
 /* Beside this program, as installed or in the build tree (from bin/, from cgi-bin/ two deep, from tests/unit/), else
  * where ./configure said. */
-static char *find_inspector(void)
+static char *find_helper(const char *name)
 {
     static const char *const above[] = {"..", "../.."};
     rbe_autofree char *exe = find_myself();
@@ -47,12 +47,12 @@ static char *find_inspector(void)
     if (slash)
         *slash = '\0';
     for (size_t i = 0; slash && i < RBE_COUNT(above); i++) {
-        rbe_autofree char *path = rbe_strfmt("%s/%s/" INSPECTOR, exe, above[i]);
+        rbe_autofree char *path = rbe_strfmt("%s/%s/" HELPERS "%s", exe, above[i], name);
 
         if (access(path, X_OK) == 0)
             return rbe_steal(path);
     }
-    return rbe_strdup(RBE_PREFIX "/" INSPECTOR);
+    return rbe_strfmt(RBE_PREFIX "/" HELPERS "%s", name);
 }
 
 void rbe_app_detach(struct rbe_app *app)
@@ -102,7 +102,10 @@ static enum rbe_code open_parts(struct rbe_app *app, struct rbe_err *e)
     RBE_TRY(rbe_share_open(run, &app->share, e));
     RBE_TRY(rbe_app_reopen(app, e));
     if (app->mode == RBE_APP_WRITE)
-        app->inspector = find_inspector();
+        {
+        app->inspector = find_helper("rbe-inspect");
+        app->encoder = find_helper("rbe-encode");
+    }
     if (app->mode == RBE_APP_ANSWER)
         app->answers = rbe_answers_new(settings, app->share);
     return RBE_OK;
@@ -139,6 +142,7 @@ void rbe_app_close(struct rbe_app *app)
     rbe_zone_free(app->zone);
     free(app->inspector);
     rbe_destination_free(app->destination);
+    free(app->encoder);
     free(app->shell);
     free(app);
 }

@@ -40,6 +40,7 @@ struct rbe_app {
     struct rbe_answers *answers;                 /* ready ones (lib/core/answer); NULL: none are kept */
     char *inspector;                             /* path of rbe-inspect; NULL where nothing is written */
     struct rbe_destination *destination;         /* where downloads go (destination.h); NULL until it is opened */
+    char *encoder;                               /* of rbe-encode; likewise */
 };
 
 /* Settings must outlive the app. Becomes the owner of the data directory when started as root (rbe_become_owner). */

@@ -54,7 +54,7 @@ static bool is(struct rbe_share_pair *p, int64_t source, int64_t target)
 }
 
 /* Puts the pair into a slot whose count is zero; false when somebody else is at it, or it counts again. */
-static bool settle(struct rbe_share_pair *p, int64_t source, int64_t target)
+static bool settle(struct rbe_share_pair *p, int64_t source, int64_t target, unsigned formats)
 {
     if (!hold(p))
         return false;
@@ -62,13 +62,14 @@ static bool settle(struct rbe_share_pair *p, int64_t source, int64_t target)
     if (ours) {
         atomic_store(&p->source, source);
         atomic_store(&p->target, target);
+        atomic_store(&p->formats, formats);
         atomic_store(&p->count, 1);
     }
     let_go(p);
     return ours;
 }
 
-void rbe_demand_note(struct rbe_share *share, int64_t source, int64_t target)
+void rbe_demand_note(struct rbe_share *share, int64_t source, int64_t target, unsigned formats)
 {
     uint64_t hash = mix(mix((uint64_t)source) + (uint64_t)target), least = UINT64_MAX;
     struct rbe_share_pair *worn = NULL;
@@ -81,6 +82,8 @@ void rbe_demand_note(struct rbe_share *share, int64_t source, int64_t target)
 
         if (is(p, source, target)) {
             atomic_fetch_add(&p->count, 1);
+            if (formats & ~(unsigned)atomic_load_explicit(&p->formats, memory_order_relaxed))
+                atomic_fetch_or(&p->formats, formats);
             return;
         }
         if (count < least) {
@@ -95,7 +98,7 @@ void rbe_demand_note(struct rbe_share *share, int64_t source, int64_t target)
     for (unsigned i = 0; i < NEIGHBOURS; i++) {
         struct rbe_share_pair *p = slot(share, hash, i);
 
-        if (atomic_load_explicit(&p->count, memory_order_relaxed) == 0 && settle(p, source, target))
+        if (atomic_load_explicit(&p->count, memory_order_relaxed) == 0 && settle(p, source, target, formats))
             return;
     }
 }
@@ -126,9 +129,10 @@ static size_t merge(struct rbe_demand *all, size_t n)
 
     qsort(all, n, sizeof(*all), by_pair);
     for (size_t i = 0; i < n; i++)
-        if (kept && by_pair(&all[kept - 1], &all[i]) == 0)
+        if (kept && by_pair(&all[kept - 1], &all[i]) == 0) {
             all[kept - 1].count += all[i].count;
-        else
+            all[kept - 1].formats |= all[i].formats;
+        } else
             all[kept++] = all[i];
     return kept;
 }
@@ -147,6 +151,7 @@ size_t rbe_demand_take(struct rbe_share *share, struct rbe_demand *ret, size_t m
             continue;
         all[n] = (struct rbe_demand){.source = atomic_load(&p->source), .target = atomic_load(&p->target)};
         all[n].count = atomic_exchange(&p->count, 0);
+        all[n].formats = (unsigned)atomic_exchange(&p->formats, 0);
         let_go(p);
         if (all[n].count)
             n++;

@@ -11,7 +11,8 @@ struct rbe_duty {
     const char *name;            /* "patch" */
     /* Does the leased job; *ret_note (in the arena or static, "" before) is what came of it. May set j's bytes and
      * rss_bytes. A failure of the machine (RBE_FAULT, RBE_UNAVAILABLE, RBE_NOSPACE) is tried again later, any other is
-     * final. It is done again when its worker died half-way, so it must bear that. */
+     * final, but RBE_GONE: the work has no point any more, and its row goes, so that it can be asked for again. It is done
+     * again when its worker died half-way, so it must bear that. */
     enum rbe_code (*run)(struct rbe_app *app, struct rbe_job *j, struct rbe_arena *arena, const char **ret_note,
                          struct rbe_err *e);
     int64_t keep;                /* seconds that jobs are kept when they ended; 0: for ever, so that none is done twice */

@@ -18,11 +18,6 @@ static const char *const updates[RBE_UPDATE_MAX] = {
     [RBE_UPDATE_INCREMENTAL] = "incremental",
 };
 
-static const char *const formats[RBE_FORMAT_MAX] = {
-    [RBE_FORMAT_FULL] = NULL,
-    [RBE_FORMAT_FILES] = "files",
-};
-
 /* What an answer is made of while it is made. */
 struct search {
     struct rbe_app *app;
@@ -43,11 +38,6 @@ struct standing {
 const char *rbe_update_name(enum rbe_update update)
 {
     return update < RBE_UPDATE_MAX ? updates[update] : NULL;
-}
-
-const char *rbe_format_name(enum rbe_format format)
-{
-    return format < RBE_FORMAT_MAX ? formats[format] : NULL;
 }
 
 static enum rbe_code not_found(struct rbe_err *e)
@@ -200,11 +190,20 @@ static bool buildable(const struct search *s, const struct rbe_package *source)
            has_tree(source) && has_tree(&s->package);
 }
 
-/* Finds the incremental for this client, or says which is wanted. */
-static enum rbe_code find_patch(const struct search *s, const struct standing *on, struct rbe_latest *wanted,
+static void note_way(const struct search *s, const struct rbe_package *source, struct rbe_latest *ret)
+{
+    if (!buildable(s, source))
+        return;
+    ret->stands_at = source->id;
+    ret->goes_to = s->package.id;
+}
+
+/* Finds the smallest incremental that this client can apply. */
+static enum rbe_code find_patch(const struct search *s, const struct standing *on, struct rbe_latest *l,
                                 struct rbe_package *ret, bool *ret_found)
 {
-    struct rbe_package source;
+    struct rbe_package source, *patches;
+    size_t n;
 
     *ret_found = false;
     if (!on->known || s->resource.update != RBE_RESOURCE_INCREMENTAL)
@@ -212,13 +211,15 @@ static enum rbe_code find_patch(const struct search *s, const struct standing *o
     RBE_TRY(find_source(s, on->version.id, &source, ret_found));
     if (!*ret_found)
         return RBE_OK;
-    RBE_TRY(rbe_package_find_patch(s->app->store, s->package.id, source.id, RBE_FORMAT_FILES, s->arena, ret, ret_found,
-                                   s->e));
-    if (!*ret_found && buildable(s, &source)) {
-        wanted->wanted_from = source.id;
-        wanted->wanted_to = s->package.id;
+    *ret_found = false;
+    note_way(s, &source, l);
+    RBE_TRY(rbe_package_patches(s->app->store, s->package.id, source.id, s->arena, &patches, &n, s->e));
+    for (size_t i = 0; i < n && !*ret_found; i++) {
+        if (patches[i].format != RBE_FORMAT_FILES && !(s->q->formats & RBE_FORMAT_BIT(patches[i].format)))
+            continue;
+        *ret = patches[i];
+        *ret_found = ret->size < s->package.size;
     }
-    *ret_found = *ret_found && !ret->purged_at && ret->size < s->package.size;
     return RBE_OK;
 }
 
@@ -229,6 +230,8 @@ static enum rbe_code decide(const struct search *s, const struct standing *on, s
     bool found = false;
 
     ret->update = is_latest(s, on) ? RBE_UPDATE_NONE : RBE_UPDATE_FULL;
+    if (ret->update == RBE_UPDATE_NONE && on->known && on->version.id == s->version.id)
+        note_way(s, given, ret);
     if (ret->update == RBE_UPDATE_FULL)
         RBE_TRY(find_patch(s, on, ret, &patch, &found));
     if (found) {
@@ -334,8 +337,8 @@ enum rbe_code rbe_latest_find(struct rbe_app *app, const struct rbe_question *q,
         withhold(ret);
         return RBE_OK;
     }
-    if (ret->wanted_to)
-        rbe_demand_note(app->share, ret->wanted_from, ret->wanted_to);
+    if (ret->goes_to)
+        rbe_demand_note(app->share, ret->stands_at, ret->goes_to, q->formats);
     ret->grant.expires = q->now + app->settings->extra.download_effective_time;
     if (rbe_region_valid(q->region))
         memcpy(ret->grant.region, q->region, strlen(q->region));

@@ -4,9 +4,9 @@
 #define RBE_CORE_LATEST_H
 
 #include "lib/core/app.h"
+#include "lib/core/format.h"
 #include "lib/core/grant.h"
 #include "lib/core/target.h"
-#include "lib/store/package.h"
 #include "lib/store/resource.h"
 
 /* What the record depends on must also be in the key of lib/core/answer.c; cdk, region and now come in afterwards. */
@@ -17,6 +17,7 @@ struct rbe_question {
     enum rbe_arch arch;
     const char *current;         /* version name the client is on, "" when not said */
     const char *cdk;             /* "" when not said */
+    unsigned formats;            /* delta formats that the client can apply, as a set (lib/core/format) */
     bool cdk_always;             /* a cdk is wanted, and judged when said, whatever the resource's access */
     const char *region;          /* "" for default */
     int64_t now;
@@ -45,18 +46,17 @@ struct rbe_latest {
     /* What the files of this room know beside. */
     int64_t resource;            /* row ids: its own, */
     int64_t on;                  /* of the version the client is on, 0 when it is not known, */
-    int64_t wanted_from, wanted_to;  /* and of the full packages that an incremental is missing between, or 0 */
+    int64_t stands_at, goes_to;  /* and of the full package it has there and the one it is sent to (the same one where it
+                                  * is up to date); 0 where no incremental can lead from there */
     enum rbe_resource_access access;
     struct rbe_answer *kept;     /* where the record is kept, or NULL */
 };
 
 /* "none", "full", "incremental"; NULL for untold. */
 const char *rbe_update_name(enum rbe_update update);
-/* "files", …; NULL for a full package. */
-const char *rbe_format_name(enum rbe_format format);
 
 /* Unknown resource or nothing for this platform: RBE_NOTFOUND "resource not found". Texts live in the arena, or in the
- * table of ready answers until the next question. Notes a missing incremental in the shared file (lib/core/demand), writes
+ * table of ready answers until the next question. Notes where clients stand in the shared file (lib/core/demand), writes
  * nothing else. */
 enum rbe_code rbe_latest_find(struct rbe_app *app, const struct rbe_question *q, struct rbe_arena *arena,
                               struct rbe_latest *ret, struct rbe_err *e) RBE_MUST_USE;

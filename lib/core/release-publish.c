@@ -11,12 +11,12 @@
 #include "lib/base/metrics.h"
 #include "lib/base/utf8.h"
 #include "lib/core/deed.h"
-#include "lib/core/delta.h"
 #include "lib/core/depot.h"
 #include "lib/core/release.h"
 #include "lib/core/vercmp.h"
-#include "lib/store/change.h"
+#include "lib/core/wish.h"
 #include "lib/patch/inspector.h"
+#include "lib/store/change.h"
 
 enum { EXTENSION_MAX = 16 };
 
@@ -359,7 +359,9 @@ static enum rbe_code want_from(struct publish *w, const char *old, bool *ret_goo
     if (!found || source.purged_at)
         return RBE_OK;
     *ret_good = true;
-    return rbe_delta_want(w->app, &r->package, &source, RBE_DELTA_NAMED, NULL, e);
+    return rbe_wish_put(w->app,
+                        &(struct rbe_wish){.target = &r->package, .source = &source, .format = RBE_FORMAT_FILES,
+                                           .tier = RBE_WISH_NAMED}, NULL, e);
 }
 
 static bool named_before(const struct rbe_publish *p, size_t i)

@@ -8,6 +8,7 @@
 #include "lib/base/codec.h"
 #include "lib/base/log.h"
 #include "lib/core/target.h"
+#include "lib/core/format.h"
 #include "lib/store/store.h"
 
 enum { KIB = 1024, DAY = 86400, EXAMPLE_WIDTH = 100 };
@@ -125,6 +126,13 @@ static const char *check_region(const char *text)
     return rbe_region_valid(text) ? NULL : "must be 1 to 24 of a-z 0-9 -";
 }
 
+static const char *check_delta(const char *text)
+{
+    enum rbe_format ignored;
+
+    return rbe_format_delta(text, strlen(text), &ignored) ? NULL : "must be vcdiff or zstd";
+}
+
 static const char *check_prefix(const char *text)
 {
     size_t len = strlen(text);
@@ -219,6 +227,22 @@ static const struct rbe_conf_key table[] = {
      .help = "The most incremental packages that are built to lead to one package. 0 builds none."},
     {FIELD(batch, purge_interval), .type = RBE_CONF_DURATION, .preset = "0", .max = 366 * DAY, .reloadable = true,
      .help = "How often rbe-batch purges by itself. 0 is never: only rbe-admin purge and POST /admin/purge do."},
+    {FIELD(batch, delta_formats), .type = RBE_CONF_LIST, .preset = "[vcdiff, zstd]", .check = check_delta,
+     .reloadable = true,
+     .help = "The delta formats that are built beside packages of whole files: vcdiff, zstd. [] builds none."},
+    {FIELD(batch, prebuild_depth), .type = RBE_CONF_INT, .preset = "3", .max = 1000, .reloadable = true,
+     .help = "From how many versions before a new one incrementals are built although nobody asked yet. Versions that "
+             "clients are known to be on come before them."},
+    {FIELD(batch, cpu_seconds), .type = RBE_CONF_DURATION, .preset = "15m", .min = 1, .max = DAY, .reloadable = true,
+     .help = "The most processor time that making one delta may take. Settings are chosen by the sizes so that they stay "
+             "below it; what does not is stopped, and its job has failed."},
+    {FIELD(batch, memory_bytes), .type = RBE_CONF_SIZE, .preset = "2G", .min = 128 * KIB * KIB, .max = SIZE_LARGEST,
+     .reloadable = true,
+     .help = "The most memory that building one package may take. It decides, with cpu_seconds, how hard is tried, so "
+             "machines that shall make the same bytes need the same value."},
+    {FIELD(batch, workers), .type = RBE_CONF_INT, .preset = "0", .max = 1024,
+     .help = "Jobs that one rbe-batch works on at once. 0 is one for each CPU, as far as memory_bytes each fit in the "
+             "machine's memory."},
     {FIELD(extra, download_effective_time), .type = RBE_CONF_DURATION, .preset = "10m", .min = 1, .max = 30 * DAY,
      .reloadable = true, .help = "How long a download key lives."},
     {FIELD(extra, download_limit_count), .type = RBE_CONF_INT, .preset = "0", .max = 1000000000, .reloadable = true,

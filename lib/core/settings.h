@@ -50,6 +50,11 @@ struct rbe_settings {
     struct {
         int64_t max_patches;                 /* a package */
         int64_t purge_interval;              /* seconds between purges by rbe-batch; 0: none */
+        struct rbe_conf_list delta_formats;  /* names */
+        int64_t prebuild_depth;              /* versions */
+        int64_t cpu_seconds;                 /* of making one delta */
+        int64_t memory_bytes;                /* of building one package */
+        int64_t workers;                     /* 0: by CPUs and memory */
     } batch;
     struct {
         int64_t download_effective_time;     /* seconds a download key lives */

@@ -6,8 +6,8 @@
 #include <time.h>
 
 #include "lib/base/clock.h"
-#include "lib/core/delta.h"
 #include "lib/core/duty.h"
+#include "lib/core/wish.h"
 #include "lib/wrap/sys.h"
 
 enum {
@@ -97,7 +97,11 @@ static enum rbe_code work_off(struct worker *worker, struct rbe_job *j, struct r
     enum rbe_code code = run(worker->app, j, arena, &note, &of_job), end;
     bool final = !worth_retrying(code) || j->tries >= RBE_JOB_TRIES;
 
-    if (code == RBE_OK) {
+    if (code == RBE_GONE) {
+        note = rbe_arena_strdup(arena, of_job.text);
+        of_job = (struct rbe_err){0};
+        end = rbe_job_drop(store, j, e);
+    } else if (code == RBE_OK) {
         end = rbe_job_done(store, j, note, rbe_clock_now(), e);
     } else {
         note = of_job.text;
@@ -106,7 +110,7 @@ static enum rbe_code work_off(struct worker *worker, struct rbe_job *j, struct r
     /* Somebody took this process for dead and the job over: what comes of it is theirs to say. */
     if (end == RBE_REFUSED)
         return RBE_OK;
-    if (end == RBE_OK && code != RBE_OK && final)
+    if (end == RBE_OK && code != RBE_OK && code != RBE_GONE && final)
         worker->failed++;
     if (end == RBE_OK && w->report)
         w->report(w->arg, j, note, &of_job);
@@ -159,7 +163,7 @@ static enum rbe_code turn(struct worker *worker, long *ret_wait, struct rbe_err 
     if (!app->store)
         RBE_TRY(rbe_app_reopen(app, e));
     do_chores(worker);
-    RBE_TRY(rbe_delta_fold(app, e));
+    RBE_TRY(rbe_wish_fold(app, e));
     RBE_TRY(rbe_job_lease(app->store, &worker->me, rbe_clock_now(), alive, &arena, &j, &found, &busy, e));
     if (found) {
         *ret_wait = 0;

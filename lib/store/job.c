@@ -264,6 +264,55 @@ enum rbe_code rbe_job_forget(struct rbe_store *s, enum rbe_job_kind kind, int64_
     return finish(s, forget(s, kind, before, e), e);
 }
 
+static struct rbe_db_values lease_of(const struct rbe_job *j, struct rbe_db_value room[static 6], const char *note)
+{
+    room[0] = rbe_db_int(j->id);
+    room[1] = rbe_db_text(j->worker.host);
+    room[2] = rbe_db_int(j->worker.pid);
+    room[3] = rbe_db_int(j->worker.start);
+    room[4] = rbe_db_int(j->tries);
+    room[5] = rbe_db_text(note ? note : "");
+    return (struct rbe_db_values){room, note ? 6 : 5};
+}
+
+enum rbe_code rbe_job_drop(struct rbe_store *s, const struct rbe_job *j, struct rbe_err *e)
+{
+    struct rbe_db_value room[6];
+    int64_t changes;
+
+    RBE_TRY(rbe_store_begin(s, RBE_BASE_USAGE, e));
+    RBE_TRY(finish(s, rbe_sql_run(s, RBE_SQL_JOB_DROP, lease_of(j, room, NULL), &changes, e), e));
+    return changes ? RBE_OK : rbe_fail(e, RBE_REFUSED, "job %" PRId64 " was taken over by another worker", j->id);
+}
+
+enum rbe_code rbe_job_note(struct rbe_store *s, const struct rbe_job *j, const char *note, struct rbe_err *e)
+{
+    struct rbe_db_value room[6];
+
+    RBE_TRY(rbe_store_begin(s, RBE_BASE_USAGE, e));
+    return finish(s, rbe_sql_run(s, RBE_SQL_JOB_NOTE, lease_of(j, room, note), NULL, e), e);
+}
+
+enum rbe_code rbe_job_find(struct rbe_store *s, enum rbe_job_kind kind, const char *subject, struct rbe_arena *arena,
+                           struct rbe_job *ret, bool *ret_found, struct rbe_err *e)
+{
+    return rbe_sql_find(s, RBE_SQL_JOB_FIND, RBE_DB_VALUES(rbe_db_int(kind), rbe_db_text(subject)), read_job, arena, ret,
+                        ret_found, e);
+}
+
+enum rbe_code rbe_job_least(struct rbe_store *s, int64_t target, int format, int64_t below, struct rbe_arena *arena,
+                            struct rbe_job *ret, bool *ret_found, struct rbe_err *e)
+{
+    return rbe_sql_find(s, RBE_SQL_JOB_LEAST,
+                        RBE_DB_VALUES(rbe_db_int(target), rbe_db_int(format), rbe_db_int(below)), read_job, arena, ret,
+                        ret_found, e);
+}
+
+enum rbe_code rbe_job_forget_pair(struct rbe_store *s, int64_t target, int64_t source, struct rbe_err *e)
+{
+    return rbe_sql_run(s, RBE_SQL_JOB_FORGET_PAIR, RBE_DB_VALUES(rbe_db_int(target), rbe_db_int(source)), NULL, e);
+}
+
 enum rbe_code rbe_job_count(struct rbe_store *s, int64_t target, int64_t *ret, struct rbe_err *e)
 {
     return rbe_sql_number(s, RBE_SQL_JOB_COUNT, RBE_DB_VALUES(rbe_db_int(target)), ret, e);

@@ -63,6 +63,21 @@ enum rbe_code rbe_job_retry(struct rbe_store *s, int64_t id, int64_t now, struct
 enum rbe_code rbe_job_forget(struct rbe_store *s, enum rbe_job_kind kind, int64_t before,
                              struct rbe_err *e) RBE_MUST_USE;
 /* Patch jobs of a target, in any state. */
+/* Removes a leased job that has no point any more, so that the same work can be asked for again; a lease lost meanwhile is
+ * RBE_REFUSED. In its own transaction. */
+enum rbe_code rbe_job_drop(struct rbe_store *s, const struct rbe_job *j, struct rbe_err *e) RBE_MUST_USE;
+/* What a leased job is doing just now, as its note until it ends; nothing when the lease was lost. In its own
+ * transaction. */
+enum rbe_code rbe_job_note(struct rbe_store *s, const struct rbe_job *j, const char *note, struct rbe_err *e)
+    RBE_MUST_USE;
+enum rbe_code rbe_job_find(struct rbe_store *s, enum rbe_job_kind kind, const char *subject, struct rbe_arena *arena,
+                           struct rbe_job *ret, bool *ret_found, struct rbe_err *e) RBE_MUST_USE;
+/* The least weighty patch job of a target and format that waits and is below that weight. */
+enum rbe_code rbe_job_least(struct rbe_store *s, int64_t target, int format, int64_t below, struct rbe_arena *arena,
+                            struct rbe_job *ret, bool *ret_found, struct rbe_err *e) RBE_MUST_USE;
+/* Forgets the patch jobs of a pair that nobody is at; in a transaction. */
+enum rbe_code rbe_job_forget_pair(struct rbe_store *s, int64_t target, int64_t source, struct rbe_err *e) RBE_MUST_USE;
+/* Sources that patch jobs of a target begin from, in any state. */
 enum rbe_code rbe_job_count(struct rbe_store *s, int64_t target, int64_t *ret, struct rbe_err *e) RBE_MUST_USE;
 /* state -1 for all; newest first, at most limit. */
 enum rbe_code rbe_job_list(struct rbe_store *s, int state, int64_t limit, struct rbe_arena *arena, struct rbe_job **ret,

@@ -70,6 +70,38 @@ enum rbe_code rbe_package_find_patch(struct rbe_store *s, int64_t target, int64_
                         ret, ret_found, e);
 }
 
+enum rbe_code rbe_package_patches(struct rbe_store *s, int64_t target, int64_t source, struct rbe_arena *arena,
+                                  struct rbe_package **ret, size_t *ret_n, struct rbe_err *e)
+{
+    void *rows;
+
+    RBE_TRY(rbe_sql_list(s, RBE_SQL_PACKAGE_PATCHES, RBE_DB_VALUES(rbe_db_int(target), rbe_db_int(source)),
+                         read_package, sizeof(**ret), arena, &rows, ret_n, e));
+    *ret = rows;
+    return RBE_OK;
+}
+
+enum rbe_code rbe_package_sources(struct rbe_store *s, int64_t resource, int system, int arch, int64_t limit,
+                                  struct rbe_arena *arena, struct rbe_package **ret, size_t *ret_n, struct rbe_err *e)
+{
+    void *rows;
+
+    RBE_TRY(rbe_sql_list(s, RBE_SQL_PACKAGE_SOURCES,
+                         RBE_DB_VALUES(rbe_db_int(resource), rbe_db_int(system), rbe_db_int(arch), rbe_db_int(limit)),
+                         read_package, sizeof(**ret), arena, &rows, ret_n, e));
+    *ret = rows;
+    return RBE_OK;
+}
+
+enum rbe_code rbe_package_offered(struct rbe_store *s, int64_t resource, int64_t id, bool *ret, struct rbe_err *e)
+{
+    int64_t n;
+
+    RBE_TRY(rbe_sql_number(s, RBE_SQL_PACKAGE_OFFERED, RBE_DB_VALUES(rbe_db_int(resource), rbe_db_int(id)), &n, e));
+    *ret = n > 0;
+    return RBE_OK;
+}
+
 enum rbe_code rbe_package_list(struct rbe_store *s, int64_t version, int64_t after, int64_t limit,
                                struct rbe_arena *arena, struct rbe_package **ret, size_t *ret_n, struct rbe_err *e)
 {

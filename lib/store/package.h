@@ -8,7 +8,13 @@
 #include "lib/store/store.h"
 
 /* As kept in the database: never renumber. */
-enum rbe_format { RBE_FORMAT_FULL = 0, RBE_FORMAT_FILES = 1, RBE_FORMAT_MAX };
+enum rbe_format {
+    RBE_FORMAT_FULL = 0,
+    RBE_FORMAT_FILES = 1,
+    RBE_FORMAT_VCDIFF = 2,
+    RBE_FORMAT_ZSTD = 3,
+    RBE_FORMAT_MAX
+};
 
 struct rbe_package {
     int64_t id, version;         /* row ids */
@@ -37,6 +43,16 @@ enum rbe_code rbe_package_find(struct rbe_store *s, int64_t version, int system,
 enum rbe_code rbe_package_find_patch(struct rbe_store *s, int64_t target, int64_t source, enum rbe_format format,
                                      struct rbe_arena *arena, struct rbe_package *ret, bool *ret_found,
                                      struct rbe_err *e) RBE_MUST_USE;
+/* The packages that lead from source to target and are not purged, the smallest first. */
+enum rbe_code rbe_package_patches(struct rbe_store *s, int64_t target, int64_t source, struct rbe_arena *arena,
+                                  struct rbe_package **ret, size_t *ret_n, struct rbe_err *e) RBE_MUST_USE;
+/* Full packages of a resource for exactly this platform that are not purged, newest version first, at most limit. */
+enum rbe_code rbe_package_sources(struct rbe_store *s, int64_t resource, int system, int arch, int64_t limit,
+                                  struct rbe_arena *arena, struct rbe_package **ret, size_t *ret_n, struct rbe_err *e)
+    RBE_MUST_USE;
+/* Whether any client is sent to this full package as the latest. */
+enum rbe_code rbe_package_offered(struct rbe_store *s, int64_t resource, int64_t id, bool *ret, struct rbe_err *e)
+    RBE_MUST_USE;
 /* Packages of a version (full first, then by id); version 0 for all packages after id `after`, by id, at most limit. */
 enum rbe_code rbe_package_list(struct rbe_store *s, int64_t version, int64_t after, int64_t limit,
                                struct rbe_arena *arena, struct rbe_package **ret, size_t *ret_n, struct rbe_err *e)

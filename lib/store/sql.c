@@ -171,6 +171,15 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
                             "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (url) DO UPDATE SET up = excluded.up, "
                             "failures = excluded.failures, checked_at = excluded.checked_at, "
                             "changed_at = excluded.changed_at, reason = excluded.reason"),
+    [RBE_SQL_PACKAGE_PATCHES] =
+        RELEASES("patch list", "SELECT " PACKAGE " FROM package p WHERE p.target = ?1 AND p.source = ?2 "
+                               "AND p.purged_at = 0 ORDER BY p.size, p.id"),
+    [RBE_SQL_PACKAGE_SOURCES] =
+        RELEASES("package sources", "SELECT " PACKAGE " FROM version v JOIN package p ON p.version = v.id "
+                                    "AND p.system = ?2 AND p.arch = ?3 AND p.format = 0 "
+                                    "WHERE v.resource = ?1 AND p.purged_at = 0 ORDER BY v.number DESC LIMIT ?4"),
+    [RBE_SQL_PACKAGE_OFFERED] =
+        RELEASES("package offered", "SELECT count(*) FROM offer WHERE resource = ?1 AND package = ?2"),
 
     [RBE_SQL_PACKAGE_PURGED] =
         RELEASES("package purged", "SELECT " PACKAGE " FROM package p WHERE p.purged_at > 0 AND p.removed_at = 0 "
@@ -272,10 +281,30 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
                            "WHERE id = ?1 AND state <> 1"),
     [RBE_SQL_JOB_FORGET] =
         USAGE("job forget", "DELETE FROM job WHERE state = ?1 AND kind = ?2 AND finished_at < ?3"),
-    [RBE_SQL_JOB_COUNT] = USAGE("job count", "SELECT count(*) FROM job WHERE target = ?1 AND kind = 0"),
+    [RBE_SQL_JOB_COUNT] = USAGE("job count", "SELECT count(DISTINCT source) FROM job WHERE target = ?1 AND kind = 0"),
+    [RBE_SQL_JOB_LEAST] =
+        USAGE("job least", "SELECT " JOB " FROM job WHERE target = ?1 AND kind = 0 AND format = ?2 AND state = 0 "
+                           "AND weight < ?3 ORDER BY weight, id LIMIT 1"),
+    [RBE_SQL_JOB_DROP] =
+        USAGE("job drop", "DELETE FROM job WHERE id = ?1 AND state = 1 AND host = ?2 AND pid = ?3 AND start = ?4 "
+                          "AND tries = ?5"),
+    [RBE_SQL_JOB_NOTE] =
+        USAGE("job note", "UPDATE job SET note = ?6 WHERE id = ?1 AND state = 1 AND host = ?2 AND pid = ?3 "
+                          "AND start = ?4 AND tries = ?5"),
+    [RBE_SQL_JOB_FORGET_PAIR] =
+        USAGE("job forget pair", "DELETE FROM job WHERE target = ?1 AND source = ?2 AND kind = 0 AND state <> 1"),
     [RBE_SQL_JOB_LIST] = USAGE("job list", "SELECT /*scan*/ " JOB " FROM job ORDER BY id DESC LIMIT ?1"),
     [RBE_SQL_JOB_LIST_STATE] =
         USAGE("job list by state", "SELECT " JOB " FROM job WHERE state = ?1 ORDER BY id DESC LIMIT ?2"),
+
+    /* Halved for each week that has gone by since. */
+    [RBE_SQL_STANDING_ADD] =
+        USAGE("standing add", "INSERT INTO standing (package, asked, week, formats) VALUES (?1, ?2, ?3, ?4) "
+                              "ON CONFLICT (package) DO UPDATE SET "
+                              "asked = (asked >> min(max(?3 - week, 0), 60)) + ?2, "
+                              "formats = CASE WHEN ?3 > week THEN ?4 ELSE formats | ?4 END, week = max(week, ?3)"),
+    [RBE_SQL_STANDING_FIND] =
+        USAGE("standing find", "SELECT asked >> min(max(?2 - week, 0), 60), formats FROM standing WHERE package = ?1"),
 };
 
 const struct rbe_sql_text *rbe_sql_text(enum rbe_sql id)

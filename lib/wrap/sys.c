@@ -120,6 +120,13 @@ unsigned rbe_cpu_count(void)
     return online > 0 ? (unsigned)online : 1;
 }
 
+uint64_t rbe_memory_size(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+    return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0;
+}
+
 /* Groups first, then the group, then the user: after the last step there is no right left to change the others. */
 static enum rbe_code become(uid_t uid, gid_t gid, const char *name, struct rbe_err *e)
 {

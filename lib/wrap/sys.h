@@ -20,6 +20,8 @@ const char *rbe_host_name(void);
 char *rbe_user_name(void);
 /* Processors this process may use, at least 1. */
 unsigned rbe_cpu_count(void);
+/* Bytes of memory this machine has; 0 where unknown. */
+uint64_t rbe_memory_size(void);
 /* Started as root: becomes the owner of dir (no change when root owns it). Another user than the owner:
  * RBE_FORBIDDEN. */
 enum rbe_code rbe_become_owner(const char *dir, struct rbe_err *e) RBE_MUST_USE;

@@ -3,9 +3,13 @@ use strict;
 use warnings;
 use lib 'tests/lib';
 use Rbe::Golden;
+use Rbe::Test qw(spew);
 use Test::More;
 
 tool(qw(rbe-admin init));
+# One worker, so that jobs end in their order; deltas are shown last.
+my $quiet = "batch:\n  workers: 1\n  prebuild_depth: 0\n";
+spew("$DIR/home/rbe.local.yaml", "$quiet  delta_formats: []\n");
 tool(qw(rbe-admin resource create my-app --name), 'My App');
 my $same = join '', map { sprintf "%d %s\n", $_, $_ * 7919 % 104729 } 1 .. 2000;
 release('one.tar.gz', 'a.txt' => 'one', 'same.txt' => $same);
@@ -39,4 +43,11 @@ golden 'batch-waits' => qw(rbe-batch);
 golden retry => qw(rbe-admin job retry 3);
 golden 'retry-json' => qw(rbe-admin job retry 3 --json);
 golden 'batch-again' => qw(rbe-batch);
+# With deltas.
+spew("$DIR/home/rbe.local.yaml", $quiet);
+release('four.tar.gz', 'a.txt' => $same, 'b.txt' => "new\n$same", 'same.txt' => $same);
+tool(qw(rbe-admin version publish my-app 1.4.0 four.tar.gz --old-version 1.0.0));
+golden 'batch-deltas' => qw(rbe-batch);
+golden 'list-deltas' => qw(rbe-admin job list --limit 3);
+golden 'version-show-deltas' => qw(rbe-admin version show my-app 1.4.0);
 done_testing;

@@ -111,10 +111,11 @@ each_host {
     $publish->('1.0.0');
     $publish->('1.0.1');
     $publish->('1.1.0', old_version => '1.0.0,1.0.1');
-    is scalar @{$JSON->decode($rbe->admin_ok(qw(job list --json)))}, 2, 'both are queued at publish';
+    my $pairs = sub { scalar grep { $_->{subject} =~ /^files:/ } @{$JSON->decode($rbe->admin_ok(qw(job list --json)))} };
+    is $pairs->(), 2, 'both are queued at publish';
     $rbe->get('/resources/app/latest?current=1.0.0') for 1 .. 20;
     $rbe->batch;
-    is scalar @{$JSON->decode($rbe->admin_ok(qw(job list --json)))}, 2, 'asking does not queue them again';
+    is $pairs->(), 2, 'asking does not queue them again';
     for my $from ('1.0.0', '1.0.1') {
         is $rbe->get("/resources/app/latest?current=$from")->{json}{data}{update_type}, 'incremental', $from;
     }
@@ -122,7 +123,7 @@ each_host {
     $publish->('1.0.2', system => 'linux');
     $rbe->get("/resources/app/latest?system=linux&current=$_") for '1.0.2', 'unknown', '0.0.1';
     $rbe->batch;
-    is scalar @{$JSON->decode($rbe->admin_ok(qw(job list --json)))}, 2, 'no job for a source of another platform';
+    is $pairs->(), 2, 'no job for a source of another platform';
 
     # No incremental that is not smaller than the full package.
     $rbe->create('small');

@@ -1,16 +1,7 @@
-/* Incrementals as jobs: what is queued, what is built, and what is thrown away. */
+/* Incrementals as jobs: what is built, and what is thrown away. */
 #include "tests/unit/installation.h"
 
 #include "lib/core/delta.h"
-#include "lib/core/demand.h"
-
-static size_t jobs(struct site *s, struct rbe_job **ret)
-{
-    size_t n;
-
-    must(s, rbe_job_list(s->app->store, -1, 1000, &s->arena, ret, &n, &s->err));
-    return n;
-}
 
 static void assert_tmp_empty(struct site *s)
 {
@@ -34,90 +25,6 @@ static void two_releases(struct site *s, const char *rid, struct rbe_package *on
 
     *one = site_publish(s, r, rid, "1.0.0", v1);
     *two = site_publish(s, r, rid, "1.1.0", v2);
-}
-
-static void test_want_once(void **state)
-{
-    struct site *s = *state;
-    struct rbe_package one, two;
-    struct rbe_job *j;
-    bool new;
-
-    two_releases(s, "app", &one, &two);
-    must(s, rbe_delta_want(s->app, &two, &one, 5, &new, &s->err));
-    assert_true(new);
-    must(s, rbe_delta_want(s->app, &two, &one, 5, &new, &s->err));
-    assert_false(new);
-    assert_int_equal(jobs(s, &j), 1);
-    assert_int_equal(j->target, two.id);
-    assert_int_equal(j->source, one.id);
-    assert_int_equal(j->state, RBE_JOB_QUEUED);
-    assert_true(j->created_at > 0);
-}
-
-static void test_want_bounded(void **state)
-{
-    struct site *s = *state;
-    struct rbe_package target = {.id = 500}, source = {0};
-    struct rbe_job *j;
-    bool new = true;
-
-    for (int64_t i = 1; i <= s->settings.batch.max_patches + 5; i++) {
-        source.id = i;
-        must(s, rbe_delta_want(s->app, &target, &source, 1, &new, &s->err));
-        assert_int_equal(new, i <= s->settings.batch.max_patches);
-    }
-    assert_int_equal(jobs(s, &j), s->settings.batch.max_patches);
-    must(s, rbe_delta_want(s->app, &target, &(struct rbe_package){.id = 1}, 1, NULL, &s->err));
-}
-
-/* Of all that clients name, only a pair that leads up within a resource and platform becomes a job. */
-static void test_fold(void **state)
-{
-    struct site *s = *state;
-    struct rbe_package one, two, other_one, other_two;
-    struct rbe_job *j;
-
-    two_releases(s, "app", &one, &two);
-    two_releases(s, "other", &other_one, &other_two);
-    rbe_demand_note(s->app->share, one.id, two.id);
-    rbe_demand_note(s->app->share, one.id, two.id);
-    rbe_demand_note(s->app->share, two.id, one.id);          /* downwards */
-    rbe_demand_note(s->app->share, one.id, one.id);
-    rbe_demand_note(s->app->share, one.id, other_two.id);    /* another resource */
-    rbe_demand_note(s->app->share, 4711, two.id);            /* unknown */
-    rbe_demand_note(s->app->share, one.id, 4711);
-    must(s, rbe_delta_fold(s->app, &s->err));
-    assert_int_equal(jobs(s, &j), 1);
-    assert_int_equal(j->target, two.id);
-    assert_int_equal(j->weight, 2);
-    must(s, rbe_delta_fold(s->app, &s->err));
-    assert_int_equal(jobs(s, &j), 1);
-}
-
-static void test_fold_most_asked(void **state)
-{
-    struct site *s = *state;
-    int64_t r = site_resource(s, "app", "[]");
-    struct rbe_package all[5];
-    struct rbe_job *j;
-
-    s->settings.batch.max_patches = 2;
-    for (int i = 0; i < 5; i++) {
-        char name[16], text[16];
-
-        (void)snprintf(name, sizeof(name), "1.%d.0", i);
-        (void)snprintf(text, sizeof(text), "%d", i);
-        const struct site_file files[] = {{"a", text}, {0}};
-        all[i] = site_publish(s, r, "app", name, files);
-    }
-    for (int i = 0; i < 4; i++)
-        for (int k = 0; k <= i; k++)
-            rbe_demand_note(s->app->share, all[i].id, all[4].id);
-    must(s, rbe_delta_fold(s->app, &s->err));
-    assert_int_equal(jobs(s, &j), 2);
-    for (int i = 0; i < 2; i++)
-        assert_true(j[i].source == all[3].id || j[i].source == all[2].id);
 }
 
 /* The package reads back as an archive with just what has to be in it, and its row tells the truth. */
@@ -211,17 +118,88 @@ static void test_build_fails(void **state)
     assert_tmp_empty(s);
 }
 
+static void build_delta(struct site *s, const struct rbe_package *two, const struct rbe_package *one,
+                        enum rbe_format format, const char **ret_note)
+{
+    struct rbe_job j = {.kind = RBE_JOB_PATCH, .target = two->id, .source = one->id, .format = (int)format};
+
+    must(s, rbe_delta_build(s->app, &j, &s->arena, ret_note, &s->err));
+}
+
+/* Deltas beside the whole files, each smaller than those, with rows of their own. */
+static void test_build_deltas(void **state)
+{
+    static const enum rbe_format formats[] = {RBE_FORMAT_VCDIFF, RBE_FORMAT_ZSTD};
+    struct site *s = *state;
+    rbe_autofree char *a = site_text(1, 5000), *b = site_text(2, 5000);
+    rbe_autofree char *old = rbe_strfmt("%s%s", a, b), *new = rbe_strfmt("%sin between\n%s", a, b);
+    int64_t r = site_resource(s, "app", "[]");
+    const struct site_file v1[] = {{"app.bin", old}, {"x", a}, {0}}, v2[] = {{"app.bin", new}, {"x", a}, {0}};
+    struct rbe_package one = site_publish(s, r, "app", "1.0.0", v1), two = site_publish(s, r, "app", "1.1.0", v2), files;
+    const char *note;
+    bool found;
+
+    build_delta(s, &two, &one, RBE_FORMAT_FILES, &note);
+    must(s, rbe_package_find_patch(s->app->store, two.id, one.id, RBE_FORMAT_FILES, &s->arena, &files, &found, &s->err));
+    assert_true(found);
+    for (size_t i = 0; i < RBE_COUNT(formats); i++) {
+        struct rbe_package delta;
+
+        build_delta(s, &two, &one, formats[i], &note);
+        must(s, rbe_package_find_patch(s->app->store, two.id, one.id, formats[i], &s->arena, &delta, &found, &s->err));
+        assert_true(found);
+        assert_true(delta.size < files.size / 10);
+        assert_string_equal(delta.file_type, "zip");
+        build_delta(s, &two, &one, formats[i], &note);
+        assert_string_equal(note, "already there");
+    }
+    assert_tmp_empty(s);
+}
+
+/* What goes beyond the budget is not built, and nothing stays. */
+static void test_delta_too_large(void **state)
+{
+    struct site *s = *state;
+    rbe_autofree char *a = site_text(1, 500), *b = site_text(2, 500);
+    int64_t r = site_resource(s, "app", "[]");
+    const struct site_file v1[] = {{"a.txt", a}, {0}}, v2[] = {{"a.txt", b}, {0}};
+    struct rbe_package one = site_publish(s, r, "app", "1.0.0", v1), two = site_publish(s, r, "app", "1.1.0", v2);
+    const char *note;
+
+    s->settings.batch.memory_bytes = 1 << 20;
+    build_delta(s, &two, &one, RBE_FORMAT_ZSTD, &note);
+    assert_non_null(strstr(note, "too large for batch.cpu_seconds and batch.memory_bytes"));
+    assert_tmp_empty(s);
+}
+
+/* A release that came meanwhile makes what leads to the one before it void. */
+static void test_build_void(void **state)
+{
+    struct site *s = *state;
+    struct rbe_package one, two;
+    const struct site_file v3[] = {{"small.txt", "three"}, {0}};
+    struct rbe_resource r;
+    const char *note;
+
+    two_releases(s, "app", &one, &two);
+    must(s, rbe_resource_get(s->app->store, "app", &s->arena, &r, &s->err));
+    (void)site_publish(s, r.id, "app", "1.2.0", v3);
+    struct rbe_job j = {.kind = RBE_JOB_PATCH, .target = two.id, .source = one.id, .format = RBE_FORMAT_FILES};
+    expect(s, RBE_GONE, rbe_delta_build(s->app, &j, &s->arena, &note, &s->err));
+    assert_string_equal(s->err.text, "void: 1.1.0 is no longer the latest for anybody");
+    assert_tmp_empty(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_want_once, site_setup, site_teardown),
-        cmocka_unit_test_setup_teardown(test_want_bounded, site_setup, site_teardown),
-        cmocka_unit_test_setup_teardown(test_fold, site_setup, site_teardown),
-        cmocka_unit_test_setup_teardown(test_fold_most_asked, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_build, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_build_useless, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_build_no_longer_wanted, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_build_fails, site_setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_build_deltas, site_setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_delta_too_large, site_setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_build_void, site_setup, site_teardown),
     };
 
     return cmocka_run_group_tests_name("delta", tests, NULL, NULL);

@@ -25,7 +25,7 @@ static int teardown(void **state)
 static void note(struct rbe_share *s, int64_t source, int64_t target, int times)
 {
     while (times-- > 0)
-        rbe_demand_note(s, source, target);
+        rbe_demand_note(s, source, target, 0);
 }
 
 static void test_counts_and_order(void **state)
@@ -54,9 +54,9 @@ static void test_nothing_to_note(void **state)
 {
     struct rbe_demand d[1];
 
-    rbe_demand_note(NULL, 1, 2);
-    rbe_demand_note(*state, 0, 2);
-    rbe_demand_note(*state, 1, -1);
+    rbe_demand_note(NULL, 1, 2, 0);
+    rbe_demand_note(*state, 0, 2, 0);
+    rbe_demand_note(*state, 1, -1, 0);
     assert_int_equal(rbe_demand_take(*state, d, 1), 0);
     assert_int_equal(rbe_demand_take(NULL, d, 1), 0);
 }
@@ -102,15 +102,15 @@ static void test_left_busy(void **state)
 
     for (size_t i = 0; i < RBE_SHARE_PAIRS; i++)
         s->pairs[i].busy = (uint64_t)rbe_clock_now();
-    rbe_demand_note(s, 1, 2);
+    rbe_demand_note(s, 1, 2, 0);
     assert_int_equal(rbe_demand_take(s, d, 1), 0);
     for (size_t i = 0; i < RBE_SHARE_PAIRS; i++)
         s->pairs[i].busy = (uint64_t)rbe_clock_now() - 60;
-    rbe_demand_note(s, 1, 2);
+    rbe_demand_note(s, 1, 2, 0);
     assert_int_equal(rbe_demand_take(s, d, 1), 1);
     for (size_t i = 0; i < RBE_SHARE_PAIRS; i++)
         s->pairs[i].busy = (uint64_t)rbe_clock_now() + 3600;    /* a clock that was set back */
-    rbe_demand_note(s, 1, 2);
+    rbe_demand_note(s, 1, 2, 0);
     assert_int_equal(rbe_demand_take(s, d, 1), 1);
 }
 
@@ -126,11 +126,11 @@ static void test_processes(void **state)
     (void)state;
     assert_true(s != MAP_FAILED);
     for (int64_t pair = 1; pair <= PAIRS; pair++)
-        rbe_demand_note(s, pair, 77);
+        rbe_demand_note(s, pair, 77, 0);
     for (int c = 0; c < CHILDREN; c++)
         if (fork() == 0) {
             for (int i = 0; i < TIMES; i++)
-                rbe_demand_note(s, 1 + i % PAIRS, 77);
+                rbe_demand_note(s, 1 + i % PAIRS, 77, 0);
             _exit(0);
         }
     while (left) {

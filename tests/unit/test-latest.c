@@ -73,17 +73,22 @@ static int64_t stable(struct apphome *h, int64_t resource, const char *name)
     return publish(h, resource, name, RBE_CHANNEL_STABLE, ANY);
 }
 
-static int64_t patch(struct apphome *h, int64_t target, int64_t source, int64_t size)
+static int64_t patch_as(struct apphome *h, int64_t target, int64_t source, int64_t size, enum rbe_format format)
 {
     struct rbe_package full, p;
 
     must(h, rbe_store_begin(h->app->store, RBE_BASE_RELEASES, &h->err));
     must(h, rbe_package_get(h->app->store, target, &h->arena, &full, &h->err));
     p = (struct rbe_package){.version = full.version, .system = full.system, .arch = full.arch,
-                             .format = RBE_FORMAT_FILES, .target = target, .source = source, .size = size};
+                             .format = format, .target = target, .source = source, .size = size};
     (void)put_package(h, &p);
     must(h, rbe_store_commit(h->app->store, RBE_BASE_RELEASES, &h->err));
     return p.id;
+}
+
+static int64_t patch(struct apphome *h, int64_t target, int64_t source, int64_t size)
+{
+    return patch_as(h, target, source, size, RBE_FORMAT_FILES);
 }
 
 /* Changes rows as later verbs do, and refreshes the offers. */
@@ -143,8 +148,13 @@ static enum rbe_update update_from(struct apphome *h, const char *current)
 
 static void assert_demand(struct apphome *h, int64_t source, int64_t target)
 {
-    struct rbe_demand d[4];
-    size_t n = rbe_demand_take(h->app->share, d, RBE_COUNT(d));
+    struct rbe_demand d[8];
+    size_t all = rbe_demand_take(h->app->share, d, RBE_COUNT(d)), n = 0;
+
+    /* who is up to date is counted as well, but wants nothing */
+    for (size_t i = 0; i < all; i++)
+        if (d[i].source != d[i].target)
+            d[n++] = d[i];
 
     assert_int_equal(n, source ? 1 : 0);
     if (source) {
@@ -444,16 +454,45 @@ static void test_incremental(void **state)
     assert_string_equal(rbe_format_name(a.format), "files");
     assert_int_equal(a.file_size, 100);
     assert_int_equal(a.grant.package, way);
-    assert_demand(h, 0, 0);
+    assert_demand(h, old, new);
     /* from a withdrawn version as well */
     change(h, r, "UPDATE version SET withdrawn_at = 1 WHERE name = '1.0.0'");
     assert_int_equal(update_from(h, "1.0.0"), RBE_UPDATE_INCREMENTAL);
-    /* purged, it is no longer offered and not asked for again */
+    /* purged, it is no longer offered */
     change(h, r, "UPDATE package SET purged_at = 1 WHERE format = 1");
     a = ask_from(h, "1.0.0");
     assert_int_equal(a.update, RBE_UPDATE_FULL);
     assert_int_equal(a.grant.package, new);
-    assert_demand(h, 0, 0);
+    assert_demand(h, old, new);
+}
+
+/* The smallest that the client can apply, never one that is not smaller than the full package. */
+static void test_deltas(void **state)
+{
+    struct apphome *h = *state;
+    int64_t r = resource_new(h, &(struct rbe_resource){0});
+    int64_t old = stable(h, r, "1.0.0"), new = stable(h, r, "1.1.0"), full_size = 800;
+    int64_t vcdiff = patch_as(h, new, old, full_size / 4, RBE_FORMAT_VCDIFF), files;
+    struct rbe_question q = question();
+    struct rbe_demand d[4];
+
+    q.current = "1.0.0";
+    assert_int_equal(ask(h, &q).update, RBE_UPDATE_FULL);
+    q.formats = RBE_FORMAT_BIT(RBE_FORMAT_VCDIFF);
+    assert_int_equal(ask(h, &q).grant.package, vcdiff);
+    files = patch(h, new, old, full_size / 2);
+    assert_int_equal(ask(h, &q).grant.package, vcdiff);
+    assert_string_equal(rbe_format_name(ask(h, &q).format), "vcdiff");
+    q.formats = RBE_FORMAT_BIT(RBE_FORMAT_ZSTD);
+    assert_int_equal(ask(h, &q).grant.package, files);
+    int64_t zstd = patch_as(h, new, old, full_size / 8, RBE_FORMAT_ZSTD);
+    assert_int_equal(ask(h, &q).grant.package, zstd);
+    q.formats |= RBE_FORMAT_BIT(RBE_FORMAT_VCDIFF);
+    assert_int_equal(ask(h, &q).grant.package, zstd);
+    q.formats = 0;
+    assert_int_equal(ask(h, &q).grant.package, files);
+    assert_int_equal(rbe_demand_take(h->app->share, d, RBE_COUNT(d)), 1);
+    assert_int_equal(d[0].formats, RBE_FORMAT_BIT(RBE_FORMAT_ZSTD) | RBE_FORMAT_BIT(RBE_FORMAT_VCDIFF));
 }
 
 static void test_incremental_not_smaller(void **state)
@@ -486,6 +525,7 @@ static void test_incremental_platforms(void **state)
     assert_demand(h, old_win, new_win);
     int64_t way = patch(h, new_win, old_win, 10);
     assert_int_equal(ask(h, &q).grant.package, way);
+    assert_demand(h, old_win, new_win);
     q.system = RBE_SYSTEM_LINUX;
     assert_int_equal(ask(h, &q).grant.package, new_any);
     assert_demand(h, old_any, new_any);
@@ -660,7 +700,7 @@ int main(void)
         TEST(test_record), TEST(test_nothing), TEST(test_channels), TEST(test_platforms), TEST(test_arch_alone),
         TEST(test_order), TEST(test_parsers_meet), TEST(test_published_order), TEST(test_current),
         TEST(test_current_tie), TEST(test_current_with_space), TEST(test_withdrawn), TEST(test_incremental),
-        TEST(test_incremental_not_smaller), TEST(test_incremental_platforms), TEST(test_no_demand), TEST(test_cdk),
+        TEST(test_incremental_not_smaller), TEST(test_deltas), TEST(test_incremental_platforms), TEST(test_no_demand), TEST(test_cdk),
         TEST(test_cdk_always), TEST(test_reader),
     };
 

@@ -6,13 +6,14 @@
 #include <sys/wait.h>
 #include <utime.h>
 
-#include "lib/core/delta.h"
+#include "lib/core/crew.h"
 #include "lib/core/demand.h"
 #include "lib/core/sweep.h"
+#include "lib/core/wish.h"
 #include "lib/core/work.h"
 #include "lib/wrap/sys.h"
 
-enum { RELEASES = 6 };
+enum { RELEASES = 6, LAST = RELEASES - 1 };
 
 struct seen {
     int done, failed;
@@ -33,6 +34,7 @@ static void publish_some(struct site *s, struct rbe_package all[RELEASES])
     rbe_autofree char *big = site_text(1, 1000);
     int64_t r = site_resource(s, "app", "[]");
 
+    s->settings.batch.prebuild_depth = 0;
     for (int i = 0; i < RELEASES; i++) {
         char text[16];
         const char *name = rbe_arena_strfmt(&s->arena, "1.%d.0", i);
@@ -41,6 +43,13 @@ static void publish_some(struct site *s, struct rbe_package all[RELEASES])
         const struct site_file files[] = {{"big", big}, {"small", text}, {0}};
         all[i] = site_publish(s, r, "app", name, files);
     }
+}
+
+static void wish(struct site *s, const struct rbe_package *target, const struct rbe_package *source)
+{
+    const struct rbe_wish w = {.target = target, .source = source, .format = RBE_FORMAT_FILES, .tier = RBE_WISH_ASKED};
+
+    must(s, rbe_wish_put(s->app, &w, NULL, &s->err));
 }
 
 static struct rbe_job *jobs(struct site *s, size_t *ret_n)
@@ -71,7 +80,7 @@ static void test_works_off_demand(void **state)
     size_t n;
 
     publish_some(s, all);
-    rbe_demand_note(s->app->share, all[0].id, all[1].id);
+    rbe_demand_note(s->app->share, all[0].id, all[LAST].id, 0);
     must(s, rbe_work_run(s->app, &(struct rbe_work){.report = report, .arg = &seen}, &failed, &s->err));
     assert_int_equal(seen.done, 1);
     assert_int_equal(failed, 0);
@@ -79,7 +88,7 @@ static void test_works_off_demand(void **state)
     assert_int_equal(n, 1);
     assert_int_equal(j->state, RBE_JOB_DONE);
     assert_string_equal(j->note, seen.note);
-    must(s, rbe_package_find_patch(s->app->store, all[1].id, all[0].id, RBE_FORMAT_FILES, &s->arena, &patch, &found,
+    must(s, rbe_package_find_patch(s->app->store, all[LAST].id, all[0].id, RBE_FORMAT_FILES, &s->arena, &patch, &found,
                                    &s->err));
     assert_true(found);
 }
@@ -94,9 +103,9 @@ static void test_failures(void **state)
     size_t n;
 
     publish_some(s, all);
-    const char *path = rbe_depot_path(s->app, &s->arena, all[1].path);
+    const char *path = rbe_depot_path(s->app, &s->arena, all[LAST].path);
     assert_int_equal(unlink(path), 0);
-    must(s, rbe_delta_want(s->app, &all[1], &all[0], 1, NULL, &s->err));
+    wish(s, &all[LAST], &all[0]);
     must(s, rbe_work_run(s->app, &(struct rbe_work){.report = report, .arg = &seen}, &failed, &s->err));
     assert_int_equal(seen.failed, 1);
     assert_int_equal(failed, 0);
@@ -117,8 +126,9 @@ static void test_failures(void **state)
     must(s, rbe_version_put(s->app->store, &v, &s->err));
     c.version = v.id;
     must(s, rbe_package_put(s->app->store, &c, &s->err));
+    must(s, rbe_offer_refresh(s->app->store, r, &s->err));
     must(s, rbe_store_commit(s->app->store, RBE_BASE_RELEASES, &s->err));
-    must(s, rbe_delta_want(s->app, &c, &a, 1, NULL, &s->err));
+    wish(s, &c, &a);
     must(s, rbe_work_run(s->app, &(struct rbe_work){.report = report, .arg = &seen}, &failed, &s->err));
     assert_int_equal(seen.failed, 2);
     assert_int_equal(failed, 1);
@@ -149,7 +159,7 @@ static void test_takes_over(void **state)
     publish_some(s, all);
     assert_int_equal(waitpid(child, NULL, 0), child);
     struct rbe_job_worker dead = {.host = rbe_host_name(), .pid = child, .start = 1};
-    must(s, rbe_delta_want(s->app, &all[1], &all[0], 1, NULL, &s->err));
+    wish(s, &all[LAST], &all[0]);
     must(s, rbe_job_lease(s->app->store, &dead, rbe_clock_now(), say_living, &s->arena, &j, &found, NULL, &s->err));
     assert_true(found);
     must(s, rbe_work_run(s->app, &(struct rbe_work){.report = report, .arg = &seen}, &failed, &s->err));
@@ -165,9 +175,8 @@ static void test_several_workers(void **state)
     size_t n, patches = 0;
 
     publish_some(s, all);
-    for (int t = 1; t < RELEASES; t++)
-        for (int f = 0; f < t; f++)
-            must(s, rbe_delta_want(s->app, &all[t], &all[f], t, NULL, &s->err));
+    for (int f = 0; f < LAST; f++)
+        wish(s, &all[LAST], &all[f]);
     for (int i = 0; i < 3; i++)
         if (fork() == 0) {
             struct rbe_err e = {0};
@@ -190,7 +199,7 @@ static void test_several_workers(void **state)
         assert_int_equal(status, 0);
     }
     const struct rbe_job *j = jobs(s, &n);
-    assert_int_equal(n, RELEASES * (RELEASES - 1) / 2);
+    assert_int_equal(n, LAST);
     for (size_t i = 0; i < n; i++) {
         assert_int_equal(j[i].state, RBE_JOB_DONE);
         assert_int_equal(j[i].tries, 1);
@@ -198,7 +207,39 @@ static void test_several_workers(void **state)
     must(s, rbe_package_list(s->app->store, 0, 0, 1000, &s->arena, &rows, &n, &s->err));
     for (size_t i = 0; i < n; i++)
         patches += rows[i].format == RBE_FORMAT_FILES;
-    assert_int_equal(patches, RELEASES * (RELEASES - 1) / 2);
+    assert_int_equal(patches, LAST);
+}
+
+/* The same by a crew, which also hands on what fails. */
+static void test_crew(void **state)
+{
+    struct site *s = *state;
+    struct rbe_package all[RELEASES];
+    unsigned failed = 1;
+    size_t n;
+
+    publish_some(s, all);
+    for (int f = 0; f < LAST; f++)
+        wish(s, &all[LAST], &all[f]);
+    must(s, rbe_crew_run(s->app, &(struct rbe_work){0}, 3, &failed, &s->err));
+    assert_int_equal(failed, 0);
+    must(s, rbe_app_reopen(s->app, &s->err));
+    const struct rbe_job *j = jobs(s, &n);
+    assert_int_equal(n, LAST);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(j[i].state, RBE_JOB_DONE);
+    const char *db = rbe_app_path(s->app, &s->arena, "db"), *away = rbe_app_path(s->app, &s->arena, "gone");
+
+    rbe_app_detach(s->app);
+    assert_int_equal(rename(db, away), 0);
+    expect(s, RBE_REFUSED, rbe_crew_run(s->app, &(struct rbe_work){0}, 2, &failed, &s->err));
+    assert_int_equal(rename(away, db), 0);
+    must(s, rbe_app_reopen(s->app, &s->err));
+    s->settings.batch.workers = 7;
+    assert_int_equal(rbe_crew_size(&s->settings), 7);
+    s->settings.batch.workers = 0;
+    s->settings.batch.memory_bytes = INT64_MAX;
+    assert_int_equal(rbe_crew_size(&s->settings), 1);
 }
 
 static volatile sig_atomic_t stop;
@@ -259,7 +300,7 @@ static void test_databases_away(void **state)
     size_t n;
 
     publish_some(s, all);
-    must(s, rbe_delta_want(s->app, &all[1], &all[0], 1, NULL, &s->err));
+    wish(s, &all[LAST], &all[0]);
     rbe_app_detach(s->app);
     assert_int_equal(rename(t.back, t.away), 0);
     stop = 0;
@@ -288,7 +329,7 @@ static void test_disk_full(void **state)
     size_t n;
 
     publish_some(s, all);
-    must(s, rbe_delta_want(s->app, &all[1], &all[0], 1, NULL, &s->err));
+    wish(s, &all[LAST], &all[0]);
     rbe_app_close(rbe_steal(s->app));
     pid_t pid = fork();
     if (pid == 0) {
@@ -384,6 +425,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_failures, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_takes_over, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_several_workers, site_setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_crew, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_watch_stops, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_databases_away, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_disk_full, site_setup, site_teardown),

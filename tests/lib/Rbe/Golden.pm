@@ -50,6 +50,11 @@ sub _steady {
     $text =~ s{\bp/[0-9a-f]{32}/}{p/KEY/}g;
     $text =~ s/("(?:file_size|bytes)":)\d+/$1SIZE/g;
     $text =~ s/ *\b\d[\d.]* (?:B|[KMGT]iB)\b/  SIZE/g;
+    $text =~ s/("(?:weight|saves)":)\d+/$1N/g;
+    $text =~ s/^( *\d+  \w+ +\S+ +\w+ +\d+) +\d+/$1  WEIGHT/mg;
+    $text =~ s/(TRIES) +(WEIGHT)/$1  $2/g;
+    $text =~ s/ +\d+ %(?=  )/  N %/g;
+    $text =~ s/("rss_bytes":)\d+/$1RSS/g;
     $text =~ s/("cpu_ms":)\d+/$1MS/g;
     $text =~ s/ +\d+\.\d\d s\b/  SECONDS/g;
     $text =~ s/ +SIZE/  SIZE/g;

@@ -1,0 +1,293 @@
+/* Which incrementals are queued, and in what order: what is named, what clients are on, what is built ahead. */
+#include "tests/unit/installation.h"
+
+#include "lib/core/demand.h"
+#include "lib/core/format.h"
+#include "lib/core/wish.h"
+#include "lib/store/standing.h"
+
+enum { VERSIONS = 6, LAST = VERSIONS - 1 };
+
+static size_t jobs(struct site *s, struct rbe_job **ret)
+{
+    size_t n;
+
+    must(s, rbe_job_list(s->app->store, -1, 1000, &s->arena, ret, &n, &s->err));
+    return n;
+}
+
+static int setup(void **state)
+{
+    (void)site_setup(state);
+    struct site *s = *state;
+
+    s->settings.batch.prebuild_depth = 0;
+    return 0;
+}
+
+static void publish(struct site *s, const char *rid, struct rbe_package all[VERSIONS])
+{
+    int64_t r = site_resource(s, rid, "[]");
+
+    for (int i = 0; i < VERSIONS; i++) {
+        char name[16], text[16];
+
+        (void)snprintf(name, sizeof(name), "1.%d.0", i);
+        (void)snprintf(text, sizeof(text), "%d", i);
+        const struct site_file files[] = {{"a", text}, {"same", "the same in all versions"}, {0}};
+        all[i] = site_publish(s, r, rid, name, files);
+    }
+}
+
+static void wish(struct site *s, const struct rbe_package *target, const struct rbe_package *source,
+                 enum rbe_wish_tier tier, int64_t asked, bool *ret_new)
+{
+    const struct rbe_wish w = {.target = target, .source = source, .format = RBE_FORMAT_FILES, .tier = tier,
+                               .asked = asked, .saves = 10000};
+
+    must(s, rbe_wish_put(s->app, &w, ret_new, &s->err));
+}
+
+static void test_once(void **state)
+{
+    struct site *s = *state;
+    struct rbe_package all[VERSIONS];
+    struct rbe_job *j;
+    bool new;
+
+    publish(s, "app", all);
+    wish(s, &all[1], &all[0], RBE_WISH_ASKED, 5, &new);
+    assert_true(new);
+    wish(s, &all[1], &all[0], RBE_WISH_ASKED, 5, &new);
+    assert_false(new);
+    assert_int_equal(jobs(s, &j), 1);
+    assert_int_equal(j->target, all[1].id);
+    assert_int_equal(j->source, all[0].id);
+    assert_int_equal(j->state, RBE_JOB_QUEUED);
+    assert_true(j->created_at > 0);
+    assert_string_equal(j->payload, "{\"saves\":10000}");
+    int64_t weight = j->weight;
+    wish(s, &all[1], &all[0], RBE_WISH_ASKED, 50, &new);
+    (void)jobs(s, &j);
+    assert_true(j->weight > weight);
+    assert_int_equal(rbe_wish_tier(j->weight), RBE_WISH_ASKED);
+}
+
+static void test_bounded(void **state)
+{
+    struct site *s = *state;
+    struct rbe_package target = {.id = 500}, source = {0};
+    struct rbe_job *j;
+    bool new = true;
+
+    for (int64_t i = 1; i <= s->settings.batch.max_patches + 5; i++) {
+        source.id = i;
+        wish(s, &target, &source, RBE_WISH_ASKED, 1, &new);
+        assert_int_equal(new, i <= s->settings.batch.max_patches);
+    }
+    assert_int_equal(jobs(s, &j), s->settings.batch.max_patches);
+    source.id = 4711;
+    wish(s, &target, &source, RBE_WISH_NAMED, 1, &new);
+    assert_true(new);
+    assert_int_equal(jobs(s, &j), s->settings.batch.max_patches + 1);
+}
+
+/* Whoever is asked for more gets a place all the same, as long as one waits that is asked for less. */
+static void test_makes_way(void **state)
+{
+    struct site *s = *state;
+    struct rbe_package target = {.id = 500}, source = {0};
+    struct rbe_job *j;
+    bool new;
+
+    s->settings.batch.max_patches = 3;
+    for (int64_t i = 1; i <= 3; i++) {
+        source.id = i;
+        wish(s, &target, &source, RBE_WISH_ASKED, 10 * i, &new);
+    }
+    source.id = 4;
+    wish(s, &target, &source, RBE_WISH_ASKED, 5, &new);
+    assert_false(new);
+    wish(s, &target, &source, RBE_WISH_ASKED, 15, &new);
+    assert_true(new);
+    assert_int_equal(jobs(s, &j), 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_not_equal(j[i].source, 1);
+}
+
+/* Of all that clients name, only a pair that leads up within a resource and platform becomes a job. */
+static void test_fold(void **state)
+{
+    struct site *s = *state;
+    struct rbe_package app[VERSIONS], other[VERSIONS];
+    struct rbe_standing on;
+    struct rbe_job *j;
+
+    publish(s, "app", app);
+    publish(s, "other", other);
+    must(s, rbe_wish_fold(s->app, &s->err));
+    rbe_demand_note(s->app->share, app[0].id, app[LAST].id, 0);
+    rbe_demand_note(s->app->share, app[0].id, app[LAST].id, RBE_FORMAT_BIT(RBE_FORMAT_ZSTD));
+    rbe_demand_note(s->app->share, app[LAST].id, app[0].id, 0);      /* downwards */
+    rbe_demand_note(s->app->share, app[1].id, app[1].id, 0);         /* up to date */
+    rbe_demand_note(s->app->share, app[0].id, other[LAST].id, 0);    /* another resource */
+    rbe_demand_note(s->app->share, 4711, app[LAST].id, 0);           /* unknown */
+    rbe_demand_note(s->app->share, app[0].id, 4711, 0);
+    must(s, rbe_wish_fold(s->app, &s->err));
+    assert_int_equal(jobs(s, &j), 1);
+    assert_int_equal(j->target, app[LAST].id);
+    assert_int_equal(j->format, RBE_FORMAT_FILES);
+    must(s, rbe_standing_find(s->app->store, app[0].id, rbe_clock_now(), &on, &s->err));
+    assert_int_equal(on.asked, 4);
+    assert_int_equal(on.formats, RBE_FORMAT_BIT(RBE_FORMAT_ZSTD));
+    must(s, rbe_standing_find(s->app->store, app[1].id, rbe_clock_now(), &on, &s->err));
+    assert_int_equal(on.asked, 1);
+    must(s, rbe_standing_find(s->app->store, 4711, rbe_clock_now(), &on, &s->err));
+    assert_int_equal(on.asked, 0);
+    must(s, rbe_wish_fold(s->app, &s->err));
+    assert_int_equal(jobs(s, &j), 1);
+}
+
+/* Counts add up over many folds, so that a pair asked for more in the end gets its place. */
+static void test_adds_up(void **state)
+{
+    struct site *s = *state;
+    struct rbe_package all[VERSIONS];
+    struct rbe_job *j;
+
+    s->settings.batch.max_patches = 2;
+    publish(s, "app", all);
+    must(s, rbe_wish_fold(s->app, &s->err));
+    for (int i = 0; i < 2; i++)
+        for (int k = 0; k < 3; k++)
+            rbe_demand_note(s->app->share, all[i].id, all[LAST].id, 0);
+    must(s, rbe_wish_fold(s->app, &s->err));
+    assert_int_equal(jobs(s, &j), 2);
+    for (int k = 0; k < 5; k++) {
+        rbe_demand_note(s->app->share, all[2].id, all[LAST].id, 0);
+        must(s, rbe_wish_fold(s->app, &s->err));
+    }
+    assert_int_equal(jobs(s, &j), 2);
+    assert_true(j[0].source == all[2].id || j[1].source == all[2].id);
+}
+
+/* A new release: from where clients are known to be, then from the last versions before it. */
+static void test_release(void **state)
+{
+    struct site *s = *state;
+    struct rbe_package all[VERSIONS];
+    struct rbe_job *j;
+
+    publish(s, "app", all);
+    rbe_demand_note(s->app->share, all[0].id, all[0].id, 0);
+    s->settings.batch.prebuild_depth = 2;
+    must(s, rbe_wish_fold(s->app, &s->err));
+    assert_int_equal(jobs(s, &j), 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(j[i].target, all[LAST].id);
+        assert_int_equal(j[i].format, RBE_FORMAT_FILES);
+        assert_int_equal(rbe_wish_tier(j[i].weight), j[i].source == all[0].id ? RBE_WISH_ASKED : RBE_WISH_AHEAD);
+        assert_true(j[i].source == all[0].id || j[i].source == all[LAST - 1].id || j[i].source == all[LAST - 2].id);
+    }
+    must(s, rbe_wish_fold(s->app, &s->err));
+    assert_int_equal(jobs(s, &j), 3);
+}
+
+/* After the whole files come the deltas: all of them where a publisher named the pair, else those that clients apply. */
+static void test_deltas(void **state)
+{
+    struct site *s = *state;
+    struct rbe_package all[VERSIONS];
+    struct rbe_job *j, files = {0};
+    size_t n;
+
+    publish(s, "app", all);
+    wish(s, &all[LAST], &all[0], RBE_WISH_NAMED, 0, NULL);
+    assert_int_equal(jobs(s, &j), 1);
+    files = j[0];
+    must(s, rbe_wish_deltas(s->app, &files, &all[LAST], &all[0], 5000, &s->err));
+    n = jobs(s, &j);
+    assert_int_equal(n, 3);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(rbe_wish_tier(j[i].weight), RBE_WISH_NAMED);
+        assert_true(j[i].format == RBE_FORMAT_FILES || j[i].weight < files.weight);
+    }
+    wish(s, &all[LAST], &all[1], RBE_WISH_ASKED, 1, NULL);
+    n = jobs(s, &j);
+    assert_int_equal(n, 4);
+    files = j[0];
+    must(s, rbe_wish_deltas(s->app, &files, &all[LAST], &all[1], 5000, &s->err));
+    assert_int_equal(jobs(s, &j), 4);
+    rbe_demand_note(s->app->share, all[1].id, all[LAST].id, RBE_FORMAT_BIT(RBE_FORMAT_VCDIFF));
+    must(s, rbe_wish_fold(s->app, &s->err));
+    must(s, rbe_wish_deltas(s->app, &files, &all[LAST], &all[1], 5000, &s->err));
+    assert_int_equal(jobs(s, &j), 5);
+    assert_int_equal(j->format, RBE_FORMAT_VCDIFF);
+    s->settings.batch.delta_formats.n = 0;
+    wish(s, &all[LAST], &all[2], RBE_WISH_NAMED, 1, NULL);
+    (void)jobs(s, &j);
+    files = j[0];
+    must(s, rbe_wish_deltas(s->app, &files, &all[LAST], &all[2], 5000, &s->err));
+    assert_int_equal(jobs(s, &j), 6);
+}
+
+static void test_standing_halves(void **state)
+{
+    enum { WEEK = 7 * 24 * 3600 };
+    struct site *s = *state;
+    struct rbe_standing on;
+    const int64_t now = 100 * (int64_t)WEEK;
+
+    must(s, rbe_store_begin(s->app->store, RBE_BASE_USAGE, &s->err));
+    must(s, rbe_standing_add(s->app->store, &(struct rbe_standing){7, 100, 4}, now, &s->err));
+    must(s, rbe_standing_add(s->app->store, &(struct rbe_standing){7, 20, 8}, now, &s->err));
+    must(s, rbe_standing_find(s->app->store, 7, now, &on, &s->err));
+    assert_int_equal(on.asked, 120);
+    assert_int_equal(on.formats, 12);
+    must(s, rbe_standing_find(s->app->store, 7, now + 2 * (int64_t)WEEK, &on, &s->err));
+    assert_int_equal(on.asked, 30);
+    must(s, rbe_standing_add(s->app->store, &(struct rbe_standing){7, 5, 8}, now + WEEK, &s->err));
+    must(s, rbe_standing_find(s->app->store, 7, now + WEEK, &on, &s->err));
+    assert_int_equal(on.asked, 65);
+    assert_int_equal(on.formats, 8);
+    /* a clock that went back */
+    must(s, rbe_standing_add(s->app->store, &(struct rbe_standing){7, 1, 0}, now, &s->err));
+    must(s, rbe_standing_find(s->app->store, 7, now, &on, &s->err));
+    assert_int_equal(on.asked, 66);
+    must(s, rbe_store_commit(s->app->store, RBE_BASE_USAGE, &s->err));
+}
+
+static void test_formats(void **state)
+{
+    enum rbe_format format;
+
+    (void)state;
+    assert_string_equal(rbe_format_name(RBE_FORMAT_FILES), "files");
+    assert_null(rbe_format_name(RBE_FORMAT_FULL));
+    assert_null(rbe_format_name(RBE_FORMAT_MAX));
+    assert_int_equal(rbe_format_set(""), 0);
+    assert_int_equal(rbe_format_set("bsdiff,,files,full"), 0);
+    assert_int_equal(rbe_format_set("zstd"), RBE_FORMAT_BIT(RBE_FORMAT_ZSTD));
+    assert_int_equal(rbe_format_set("later,vcdiff,zstd,"),
+                     RBE_FORMAT_BIT(RBE_FORMAT_ZSTD) | RBE_FORMAT_BIT(RBE_FORMAT_VCDIFF));
+    assert_true(rbe_format_delta("vcdiff", 6, &format));
+    assert_int_equal(format, RBE_FORMAT_VCDIFF);
+    assert_false(rbe_format_delta("vcdif", 5, &format));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_once, setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_bounded, setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_makes_way, setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_fold, setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_adds_up, setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_release, setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_deltas, setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_standing_halves, setup, site_teardown),
+        cmocka_unit_test(test_formats),
+    };
+
+    return cmocka_run_group_tests_name("wish", tests, NULL, NULL);
+}
