@@ -78,7 +78,7 @@ FUZZ := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/fuzz/fuzz-*.c))
 BENCHES := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/bench/*.c))
 SCRIPTS := $(wildcard tests/http/*.t tests/golden/*.t tests/regress/*.t)
 INVERTED := $(B)/tests/inverted
-FAULTS := $(B)/tests/faults.so
+PRELOADS := $(B)/tests/faults.so $(B)/tests/folds.so
 
 # What applications embed the updater with, laid out like the prefix.
 UPDATE_LIB := $(B)/lib/librbe-update.a $(B)/lib/pkgconfig/rbe-update.pc $(B)/include/rbe_update.h
@@ -138,8 +138,8 @@ $(UNIT): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/librbe.a
 	$(link) $(CMOCKA_LIBS)
 $(INVERTED): $(B)/obj/tests/lib/inverted.o
 	$(link) $(CMOCKA_LIBS)
-# Loaded into a program by LD_PRELOAD: fails or kills at the n-th call that changes files.
-$(FAULTS): tests/lib/faults.c $(B)/flags
+# Loaded into a program by LD_PRELOAD: calls that fail or kill, a file system that folds names.
+$(PRELOADS): $(B)/tests/%.so: tests/lib/%.c $(B)/flags
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE -shared -fPIC -O1 $(WARN) -o $@ $< -ldl
 # A fuzz target is one function on (buffer, length): replay.c runs it over its corpus, libFuzzer (FUZZER=1) drives it.
 $(FUZZ): $(B)/tests/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/librbe.a $(if $(FUZZER),,$(B)/obj/tests/lib/replay.o)
@@ -160,7 +160,7 @@ hdr-check: $(B)/gen/schema.c
 	xargs -P $$(nproc) -I '{}' $(CC) $(ALL_CFLAGS) $(CMOCKA_CFLAGS) -Werror -fsyntax-only -include '{}' -x c /dev/null
 
 TESTS = $(UNIT) $(FUZZ) $(SCRIPTS)
-check: lint hdr-check all $(UNIT) $(FUZZ) $(INVERTED) $(FAULTS)
+check: lint hdr-check all $(UNIT) $(FUZZ) $(INVERTED) $(PRELOADS)
 	@RBE_BUILD='$(B)' tests/check $(if $(MINIMUM),--minimum $(MINIMUM)) --all $(TESTS)
 
 # The http tests behind every web server in turn (tests/lib/Rbe/Host.pm); check has a short form of it.
@@ -169,7 +169,7 @@ check-hosts: all
 	@set -e; for host in $(HOSTS); do echo "== $$host"; \
 	RBE_BUILD='$(B)' RBE_HOSTS=$$host tests/check --minimum 1 $(wildcard tests/http/*.t); done
 
-check-long: lint hdr-check all $(UNIT) $(FUZZ) $(INVERTED) $(FAULTS)
+check-long: lint hdr-check all $(UNIT) $(FUZZ) $(INVERTED) $(PRELOADS)
 	@RBE_BUILD='$(B)' RBE_LONG=1 RBE_BIG=1024 tests/check --timeout 3600 --all $(TESTS) $(wildcard tests/long/*.t)
 
 asan:

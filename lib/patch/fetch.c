@@ -240,11 +240,9 @@ static enum rbe_code complete(struct state *s, struct rbe_err *e)
         /* Another part than was asked for: all of it then. */
         if (code == RBE_RANGE && before > 0 && restart(s, e) == RBE_OK)
             continue;
-        if (s->have > before) {
-            failed = 0;
-            pause = f->pause_ms;
-        }
-        if (code != RBE_UNAVAILABLE || stop(s) || ++failed >= f->tries) {
+        failed = s->have > before ? 0 : failed + 1;
+        pause = failed ? pause : f->pause_ms;
+        if (code != RBE_UNAVAILABLE || stop(s) || failed >= f->tries) {
             *e = why;
             return code;
         }

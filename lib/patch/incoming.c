@@ -225,16 +225,23 @@ static enum rbe_code put_delta(struct merge *m, struct rbe_err *e)
     return put_copies(m, false, m->old, e);
 }
 
-/* What the lists say is added or modified has to come from somewhere. */
+/* What the lists say is added or modified has to come from somewhere: what the old tree has there is not it. */
 static enum rbe_code judge_lists(const struct merge *m, struct rbe_err *e)
 {
     static const enum rbe_change come[] = {RBE_ADDED, RBE_MODIFIED, RBE_ADDED_DIR};
+    rbe_auto(arena) struct rbe_arena arena = {0};
     const struct rbe_changes *changes = &m->in->changes;
+    size_t n;
+    const char **made = made_paths(&changes->delta, &arena, &n);
 
     for (size_t i = 0; i < RBE_COUNT(come); i++)
-        for (size_t k = 0; k < changes->list[come[i]].n; k++)
-            if (!rbe_manifest_find(m->out, changes->list[come[i]].v[k]))
-                return misfit(changes->list[come[i]].v[k], "should come, but the package does not hold it", e);
+        for (size_t k = 0; k < changes->list[come[i]].n; k++) {
+            const char *path = changes->list[come[i]].v[k];
+
+            if (!rbe_manifest_find(&m->in->whole, path) && !(n && bsearch(&path, made, n, sizeof(*made), by_text)) &&
+                !(come[i] == RBE_ADDED_DIR && rbe_manifest_find(m->out, path)))
+                return misfit(path, "should come, but the package does not hold it", e);
+        }
     return RBE_OK;
 }
 

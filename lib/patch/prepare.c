@@ -279,8 +279,8 @@ static enum rbe_code take_level(struct rbe_update *u, enum rbe_level level, bool
     *ret_again = falls_back(code, level);
     if (code == RBE_OK)
         return RBE_OK;
-    /* A download that was cut off by the network is gone on with next time. */
-    rbe_prepare_drop(u, *ret_again);
+    /* A download that was cut off by the network is gone on with next time; one that filled the disk must not stay there. */
+    rbe_prepare_drop(u, *ret_again || code == RBE_NOSPACE);
     if (*ret_again)
         rbe_updater_say(u, RBE_UPDATE_EVENT_FALLBACK, why);
     return code;

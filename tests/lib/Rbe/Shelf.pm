@@ -63,18 +63,18 @@ sub set { my ($self, %set) = @_; $self->{set} = \%set; $self->save }
 # ---- releases ----
 
 sub release {
-    my ($self, $version, $files) = @_;
+    my ($self, $version, $files, $type) = @_;
     my $dir = "$self->{dir}/tree-$version";
     make_path($dir);
     Rbe::Test::make_tree($dir, $files);
-    return $self->release_dir($version, $dir);
+    return $self->release_dir($version, $dir, $type);
 }
 
 sub release_dir {
-    my ($self, $version, $dir) = @_;
+    my ($self, $version, $dir, $type) = @_;
     my $number = 1 + keys %{$self->{versions}};
-    my $file = "$version.zip";
-    pack_tree($dir, 'zip', "$self->{dir}/$file");
+    my $file = "$version." . ($type // 'zip');
+    pack_tree($dir, $type // 'zip', "$self->{dir}/$file");
     $self->{versions}{$version} = {number => $number, dir => $dir};
     $self->put_package('', $version, 'full', $file);
     $self->{latest} = $version;
