@@ -157,7 +157,8 @@ int main(int argc, char **argv)
     };
     static const struct rbe_program program = {
         .name = "download",
-        .what = "Turns a download key into a redirect or its file: GET [/api]/resources/download/{key}.",
+        .what = "Turns a download key into a redirect or its file:\n"
+                "GET [/api]/resources/download/{key}.",
         .routes = routes,
         .n_routes = RBE_COUNT(routes),
         .mode = RBE_APP_READ,

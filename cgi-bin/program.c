@@ -23,7 +23,8 @@ static void usage(FILE *to, const struct rbe_program *p)
     (void)fprintf(to,
                   "usage: %s.fcgi [--config FILE] [--listen ADDRESS]\n"
                   "%s\n\n"
-                  "  --config FILE     configuration (else $RBE_CONFIG, else " RBE_SYSCONFDIR "/rbe/rbe.yaml)\n"
+                  "  --config FILE     configuration, else $RBE_CONFIG, else\n"
+                  "                    " RBE_SYSCONFDIR "/rbe/rbe.yaml\n"
                   "  --listen ADDRESS  FastCGI socket to make: /path/sock or host:port; or\n"
                   "                    systemd for the one that was passed;\n"
                   "                    without it: the socket on descriptor 0, else plain CGI\n"

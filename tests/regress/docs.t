@@ -64,6 +64,21 @@ for my $tool (sort keys %page_of) {
     like $text, qr/\bFl -\Q$_\E\b/, "$page_of{$tool}: $tool --$_" for @options;
 }
 
+# On a terminal of 80 columns; where the configuration lies is the builder's choice.
+sub narrow {
+    my ($what, $text) = @_;
+    my @wide = grep { length > 80 && !m{^\s+/\S+$} } split /\n/, $text;
+    is "@wide", '', "$what --help fits 80 columns";
+}
+narrow($_, (run("$bin/../$_", '--help'))[1]) for sort keys %page_of;
+narrow('rbe-admin', (run("$bin/rbe-admin", '--help'))[1]);
+narrow("rbe-admin $_", (run("$bin/rbe-admin", split(/ /), '--help'))[1]) for @verbs;
+
+# A page for each program.
+for my $program (map { s{.*/}{}r } glob "$bin/* $bin/../libexec/rbe/*") {
+    ok -e "share/man/$program.1" || -e "share/man/$program.8", "$program has a manual page";
+}
+
 # Well-formed pages, each with the references it makes.
 my @pages = map { s{.*/}{}r } glob 'share/man/*.[0-9]';
 my ($mandoc) = grep { -x } map { "$_/mandoc" } split(/:/, $ENV{PATH});
