@@ -92,6 +92,9 @@ static enum rbe_code handle_latest(void *ctx, struct rbe_req *r, struct rbe_resp
         d->render(p, &q, &l, url);
     else
         render_kept(app, p, d, &q, &l, url);
+    /* What holds no key may be kept; what was said of a cdk, by nobody else, and a block of it is seen at once. */
+    if (!url)
+        rbe_resp_keep(p, q.cdk[0] ? 0 : app->settings->api.max_age, q.cdk[0]);
     return RBE_OK;
 }
 

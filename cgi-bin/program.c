@@ -141,6 +141,7 @@ static int serve(const struct start *s, const struct options *o)
         .public_url = set->instance.public_url,
         .trusted_proxies = set->instance.trusted_proxies.v,
         .n_trusted_proxies = set->instance.trusted_proxies.n,
+        .cors = {set->cors.allow_origins.v, set->cors.allow_origins.n, set->cors.max_age},
         .open = open_worker,
         .close = close_worker,
         .arg = (void *)(uintptr_t)s,

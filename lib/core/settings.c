@@ -96,6 +96,22 @@ static const char *check_rid(const char *text)
     return rbe_rid_check("", text, NULL) == RBE_OK ? NULL : "must be a resource id";
 }
 
+/* As browsers write it: nothing behind the host and port, letters in lower case. */
+static const char *check_origin(const char *text)
+{
+    const char *rule = strcmp(text, "*") == 0 ? NULL : rbe_settings_check_url(text);
+    const char *host = rule || text[0] == '*' ? NULL : strstr(text, "://") + 3;
+
+    if (rule || !host)
+        return rule;
+    if (strchr(host, '/'))
+        return "must end with the host or its port";
+    for (const char *c = host; *c; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            return "must be in lower case, as browsers write it";
+    return NULL;
+}
+
 static const char *check_block(const char *text)
 {
     static const char rule[] = "must be an address or a block such as 10.0.0.0/8 or fd00::/8";
@@ -185,6 +201,14 @@ static const struct rbe_conf_key table[] = {
     {FIELD(api, public_url), .type = RBE_CONF_BOOL, .preset = "false", .reloadable = true,
      .help = "Whether /api/resources/{rid}/latest offers public resources without a cdk: true treats every asker of one "
              "as one with a good cdk that never expires. /resources/{rid}/latest always offers them."},
+    {FIELD(api, max_age), .type = RBE_CONF_DURATION, .preset = "0", .max = DAY, .reloadable = true,
+     .help = "How long clients and caches may keep an answer of latest that holds no download key. 0: they ask each time "
+             "whether it is still the same."},
+    {FIELD(cors, allow_origins), .type = RBE_CONF_LIST, .check = check_origin, .reloadable = true,
+     .help = "Web pages that may speak to the programs from a browser, by origin, such as https://app.example.com; \"*\" "
+             "is all. A CDN and mirrors need a setting of their own."},
+    {FIELD(cors, max_age), .type = RBE_CONF_DURATION, .preset = "10m", .max = DAY, .reloadable = true,
+     .help = "How long a browser may remember what it was told of a path."},
     {FIELD(auth, sign_secret), .type = RBE_CONF_LIST, .min = 16, .max = 1024, .secret = true, .reloadable = true,
      .help = "Secrets that download keys are signed with, at most 8: the first signs, all verify, so a new one is put "
              "in front and the old one taken out when its keys have expired. Required; there is no default."},

@@ -25,7 +25,12 @@ struct rbe_settings {
     } instance;
     struct {
         bool public_url;                     /* the compatible dialect offers public resources without a cdk */
+        int64_t max_age;                     /* seconds that answers without a key may be kept */
     } api;
+    struct {
+        struct rbe_conf_list allow_origins;  /* as browsers write them, or "*" */
+        int64_t max_age;                     /* seconds that a browser may remember a preflight */
+    } cors;
     struct {
         struct rbe_conf_list sign_secret;    /* the first signs, all verify; each at least 16 bytes */
         int64_t key_skew;                    /* seconds */

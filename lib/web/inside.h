@@ -51,6 +51,8 @@ struct rbe_resp {
     struct rbe_resp_file file;
     struct rbe_str piece;        /* of a file on its way */
     uint64_t sent;               /* bytes of body */
+    bool keep, keep_private;     /* rbe_resp_keep */
+    int64_t max_age;
 };
 
 void rbe_resp_begin(struct rbe_resp *p, struct rbe_req *r);

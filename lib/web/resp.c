@@ -5,8 +5,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lib/base/codec.h"
 #include "lib/base/utf8.h"
 #include "lib/web/inside.h"
+#include "lib/web/range.h"
+#include "lib/wrap/hash.h"
+
+enum { TAG_BYTES = 16 };
 
 static const char json_type[] = "application/json; charset=utf-8";
 
@@ -63,6 +68,7 @@ void rbe_resp_clear(struct rbe_resp *p)
     p->kind = RBE_RESP_EMPTY;
     p->status = 200;
     p->content_type = NULL;
+    p->keep = false;
     rbe_str_reset(&p->body);
 }
 
@@ -157,6 +163,30 @@ void rbe_resp_file(struct rbe_resp *p, const struct rbe_resp_file *f)
     p->file = *f;
 }
 
+void rbe_resp_keep(struct rbe_resp *p, int64_t max_age, bool private)
+{
+    p->keep = true;
+    p->keep_private = private;
+    p->max_age = max_age;
+}
+
+/* The tag is weak: what lies between may compress the body. True when the asker has it already. */
+static bool put_validator(struct rbe_resp *p)
+{
+    const char *who = p->keep_private ? "private, " : "", *given = rbe_req_header(p->req, "If-None-Match");
+    unsigned char sum[RBE_SHA256_SIZE];
+    char tag[RBE_SHA256_TEXT];
+
+    rbe_sha256_of(rbe_str_text(&p->body), p->body.len, sum);
+    rbe_hex_encode(sum, TAG_BYTES, tag);
+    rbe_resp_headerf(p, "ETag", "W/\"%s\"", tag);
+    if (p->max_age > 0)
+        rbe_resp_headerf(p, "Cache-Control", "%smax-age=%lld", who, (long long)p->max_age);
+    else
+        rbe_resp_headerf(p, "Cache-Control", "%sno-cache", who);
+    return given && rbe_range_listed(given, strlen(given), tag, true);
+}
+
 static const char *told(const struct rbe_err *e)
 {
     switch (rbe_code_info(e->code)->http) {
@@ -223,6 +253,12 @@ enum rbe_code rbe_resp_send(struct rbe_resp *p, struct rbe_err *e)
     if (p->kind == RBE_RESP_FILE)
         return rbe_filebody_send(p, e);
     close_envelope(p);
+    if (p->keep && p->status == 200 && put_validator(p)) {
+        p->status = 304;
+        rbe_resp_head(p, NULL, -1);
+        (void)rbe_fcgi_write(p->req->io, p->head.s, p->head.len);
+        return RBE_OK;
+    }
     rbe_resp_head(p, p->content_type, p->status == 204 ? -1 : (int64_t)p->body.len);
     if (p->req->method != RBE_HEAD && p->status != 204) {
         rbe_str_put(&p->head, rbe_str_text(&p->body), p->body.len);

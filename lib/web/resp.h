@@ -27,6 +27,11 @@ struct rbe_str *rbe_resp_json_text(struct rbe_resp *p);
 /* A body of another type, written into the string that is returned. */
 struct rbe_str *rbe_resp_text(struct rbe_resp *p, const char *content_type);
 
+/* The answer to a GET may be kept by who asked, and by caches between unless `private`: it gets a tag made of its body,
+ * which If-None-Match is compared with (304), and Cache-Control says max_age seconds, or with 0 that it must be asked
+ * for again each time. Holds for a JSON or text body with status 200; all else is never kept. */
+void rbe_resp_keep(struct rbe_resp *p, int64_t max_age, bool private);
+
 /* The body is a file, sent with validators and ranges (RFC 9110 §13, §14): 200, 206, 304, 412 or 416 follow from
  * the request. */
 enum rbe_sending { RBE_SEND_STREAM, RBE_SEND_X_SENDFILE, RBE_SEND_X_ACCEL };

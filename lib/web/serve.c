@@ -84,6 +84,7 @@ static unsigned methods_of(const struct rbe_route *route)
     return route->methods & RBE_GET ? route->methods | RBE_HEAD : route->methods;
 }
 
+/* A path that does not take the method. */
 static enum rbe_code refuse_method(struct server *s, unsigned methods, struct rbe_err *e)
 {
     static const struct {
@@ -97,15 +98,19 @@ static enum rbe_code refuse_method(struct server *s, unsigned methods, struct rb
     for (size_t i = 0; i < RBE_COUNT(names); i++)
         if (methods & names[i].method)
             len += (size_t)snprintf(allow + len, sizeof(allow) - len, "%s%s", len ? ", " : "", names[i].name);
+    if (rbe_cors_asks(&s->o->cors, &s->req))
+        return rbe_cors_answer(&s->o->cors, &s->req, &s->resp, allow, e);
     rbe_resp_header(&s->resp, "Allow", allow);
     return rbe_fail(e, RBE_METHOD, "method not allowed");
 }
 
-/* The route that takes path and method; several rows may share a path. */
+/* The route that takes path and method; several rows may share a path. s->req.route stays NULL where a browser's
+ * question was answered instead. */
 static enum rbe_code find_route(struct server *s, const struct rbe_route **ret, struct rbe_err *e)
 {
     unsigned methods = 0;
 
+    s->req.route = NULL;
     for (size_t i = 0; i < s->o->n_routes; i++) {
         const struct rbe_route *route = &s->o->routes[i];
         struct rbe_route_segments segments;
@@ -171,6 +176,8 @@ static void answer_failure(struct server *s, const struct rbe_route *route, cons
 static enum rbe_code handle(struct server *s, const struct rbe_route **ret_route, struct rbe_err *e)
 {
     RBE_TRY(find_route(s, ret_route, e));
+    if (!s->req.route)
+        return RBE_OK;
     return (*ret_route)->handle(s->ctx, &s->req, &s->resp, e);
 }
 
@@ -185,6 +192,7 @@ static void answer(struct server *s, const struct rbe_err *unopened)
     s->served++;
     rbe_req_begin(&s->req, s->io, s->o);
     rbe_resp_begin(&s->resp, &s->req);
+    rbe_cors_mark(&s->o->cors, &s->req, &s->resp);
     if (unopened) {
         e = *unopened;
         code = e.code;

@@ -9,6 +9,7 @@
 #define RBE_WEB_SERVE_H
 
 #include "lib/base/share.h"
+#include "lib/web/cors.h"
 #include "lib/web/req.h"
 #include "lib/web/resp.h"
 
@@ -32,6 +33,7 @@ struct rbe_serve_options {
     const char *public_url;      /* "" for none */
     const char *const *trusted_proxies;
     size_t n_trusted_proxies;
+    struct rbe_cors cors;
     /* Called in each worker before its first request; what *ret_ctx gets is handed to handlers. *ret_share (may
      * stay NULL) is where requests are counted. */
     enum rbe_code (*open)(void *arg, void **ret_ctx, struct rbe_share **ret_share, struct rbe_err *e);

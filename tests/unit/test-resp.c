@@ -428,9 +428,54 @@ static void a_file_that_is_not_sent_is_closed(void **state)
     exchange_end(&x);
 }
 
+/* What is sent of a text that may be kept; env: method, and the condition where there is one. */
+static const char *send_kept(const char *const *env, int status, int64_t max_age, bool private)
+{
+    static char sent[1024];
+    struct exchange x = {0};
+
+    exchange_begin(&x, env, "");
+    rbe_str_puts(rbe_resp_text(&x.resp, "text/plain"), "body");
+    rbe_resp_status(&x.resp, status);
+    rbe_resp_keep(&x.resp, max_age, private);
+    (void)snprintf(sent, sizeof(sent), "%s", send_it(&x));
+    exchange_end(&x);
+    return sent;
+}
+
+static void kept_answers(void **state)
+{
+    /* the first 16 bytes of the SHA-256 of "body" */
+    static const char tag[] = "ETag: W/\"230d8358dc8e8890b4c58deeb62912ee\"";
+
+    (void)state;
+    const char *sent = send_kept(ENV("REQUEST_METHOD=GET"), 200, 0, false);
+    expect_header(sent, "Status: 200 OK");
+    expect_header(sent, tag);
+    expect_header(sent, "Cache-Control: no-cache");
+    assert_string_equal(body_of(sent), "body");
+    sent = send_kept(ENV("REQUEST_METHOD=GET", "HTTP_IF_NONE_MATCH=\"other\", W/\"230d8358dc8e8890b4c58deeb62912ee\""), 200,
+                     60, false);
+    expect_header(sent, "Status: 304 Not Modified");
+    expect_header(sent, tag);
+    expect_header(sent, "Cache-Control: max-age=60");
+    expect_no_header(sent, "Content-Length");
+    assert_string_equal(body_of(sent), "");
+    sent = send_kept(ENV("REQUEST_METHOD=HEAD", "HTTP_IF_NONE_MATCH=\"other\""), 200, 0, true);
+    expect_header(sent, "Status: 200 OK");
+    expect_header(sent, "Cache-Control: private, no-cache");
+    assert_string_equal(body_of(sent), "");
+    /* only a 200 is kept */
+    sent = send_kept(ENV("REQUEST_METHOD=GET", "HTTP_IF_NONE_MATCH=*"), 403, 60, false);
+    expect_header(sent, "Status: 403 Forbidden");
+    expect_header(sent, "Cache-Control: no-store");
+    expect_no_header(sent, "ETag");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(kept_answers),
         cmocka_unit_test(an_envelope),
         cmocka_unit_test(data_not_written_is_null),
         cmocka_unit_test(head_has_the_headers_alone),
