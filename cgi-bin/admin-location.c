@@ -8,9 +8,9 @@
 
 #include "cgi-bin/admin.h"
 #include "cgi-bin/form.h"
-#include "cgi-bin/program.h"
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
+#include "lib/core/limit.h"
 #include "lib/core/location.h"
 #include "lib/web/jsonbody.h"
 
@@ -128,7 +128,7 @@ enum rbe_code rbe_call_bring_upload(void *ctx, struct rbe_req *r, struct rbe_res
     char hash[sizeof("sha256:") + RBE_SHA256_TEXT] = "sha256:";
     int status;
 
-    RBE_TRY(rbe_program_limit(b.app, RBE_LIMIT_ADMIN, r, p, e));
+    RBE_TRY(rbe_limit_take(b.app, RBE_LIMIT_ADMIN, rbe_req_address(r), e));
     RBE_TRY(rbe_form_read(&form, b.app, r, &staged, e));
     if (!staged || staged->size == 0)
         return rbe_invalid(e, "file", staged ? "empty" : "required", staged ? "must not be empty" : "is required");

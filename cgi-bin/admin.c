@@ -17,6 +17,7 @@
 #include "lib/core/access.h"
 #include "lib/core/catalog.h"
 #include "lib/core/health.h"
+#include "lib/core/limit.h"
 #include "lib/core/probe.h"
 #include "lib/core/release.h"
 #include "lib/web/jsonbody.h"
@@ -143,26 +144,17 @@ struct call_row {
     rbe_call_handler *handle;
 };
 
-static enum rbe_code enter(struct rbe_call *c, struct rbe_err *e)
-{
-    const struct rbe_access_entry who = {rbe_req_bearer(c->req), rbe_req_address(c->req), c->now};
-    int64_t wait;
-    enum rbe_code code = rbe_access_enter(c->app, &who, c->arena, &c->token, &wait, e);
-
-    if (wait)
-        rbe_resp_headerf(c->resp, "Retry-After", "%lld", (long long)wait);
-    return code;
-}
-
 static enum rbe_code handle_call(void *ctx, struct rbe_req *r, struct rbe_resp *p, struct rbe_err *e)
 {
     struct rbe_app *app = ctx;
     const struct call_row *row = rbe_req_route_data(r);
     const char *rid = row->names_resource ? rbe_req_segment(r, 0) : NULL;
     struct rbe_call c = {.app = app, .req = r, .resp = p, .arena = rbe_req_arena(r), .now = rbe_clock_now()};
+    const struct rbe_access_entry who = {rbe_req_bearer(r), rbe_req_address(r),
+                                         row->scope == RBE_SCOPE_PUBLISH ? rid : NULL, c.now};
 
-    RBE_TRY(rbe_program_limit(app, RBE_LIMIT_ADMIN, r, p, e));
-    RBE_TRY(enter(&c, e));
+    RBE_TRY(rbe_limit_take(app, RBE_LIMIT_ADMIN, rbe_req_address(r), e));
+    RBE_TRY(rbe_access_enter(app, &who, c.arena, &c.token, e));
     RBE_TRY(rbe_access_allow(&c.token, row->scope, rid, e));
     if (rid)
         RBE_TRY(rbe_catalog_resource(app, rid, c.arena, &c.resource, e));

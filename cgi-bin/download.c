@@ -9,6 +9,7 @@
 #include "lib/core/depot.h"
 #include "lib/core/destination.h"
 #include "lib/core/grant.h"
+#include "lib/core/limit.h"
 
 static const char *content_type_of(const char *file_type)
 {
@@ -25,16 +26,13 @@ static bool offered(const struct rbe_package_origin *o)
 
 /* The key was good when it was made; what it stands for may have changed since. */
 static enum rbe_code find_package(struct rbe_app *app, const struct rbe_grant *g, struct rbe_arena *arena,
-                                  struct rbe_package *ret, struct rbe_err *e)
+                                  struct rbe_package_origin *ret, struct rbe_err *e)
 {
-    struct rbe_package_origin origin = {0};
     bool found = false;
 
-    RBE_TRY(rbe_package_find_origin(app->store, g->package, arena, &origin, &found, e));
-    if (!found || !offered(&origin))
-        return rbe_fail(e, RBE_GONE, "this package is no longer offered");
-    *ret = origin.package;
-    return RBE_OK;
+    *ret = (struct rbe_package_origin){0};
+    RBE_TRY(rbe_package_find_origin(app->store, g->package, arena, ret, &found, e));
+    return found && offered(ret) ? RBE_OK : rbe_fail(e, RBE_GONE, "this package is no longer offered");
 }
 
 /* cache: Cache-Control, NULL for no-store. */
@@ -107,23 +105,26 @@ static enum rbe_code handle_download(void *ctx, struct rbe_req *r, struct rbe_re
 {
     struct rbe_app *app = ctx;
     struct rbe_arena *arena = rbe_req_arena(r);
-    bool counts = rbe_req_method(r) == RBE_GET;
-    int64_t now = rbe_clock_now();
+    struct rbe_access_use use = {.counts = rbe_req_method(r) == RBE_GET, .address = rbe_req_address(r),
+                                 .now = rbe_clock_now()};
+    struct rbe_package_origin origin;
     struct rbe_grant grant;
-    struct rbe_package package;
     struct rbe_err lost;
     const char *url = NULL;
 
-    RBE_TRY(rbe_program_limit(app, RBE_LIMIT_DOWNLOAD, r, p, e));
-    RBE_TRY(rbe_grant_verify(app, RBE_GRANT_DOWNLOAD, rbe_req_segment(r, 0), now, &grant, e));
-    RBE_TRY(find_package(app, &grant, arena, &package, e));
-    RBE_TRY(rbe_access_download(app, &grant, counts, now, arena, &lost, e));
+    RBE_TRY(rbe_limit_take(app, RBE_LIMIT_DOWNLOAD, use.address, e));
+    RBE_TRY(rbe_grant_verify(app, RBE_GRANT_DOWNLOAD, rbe_req_segment(r, 0), use.now, &grant, e));
+    RBE_TRY(find_package(app, &grant, arena, &origin, e));
+    use.key = &grant;
+    use.rid = origin.rid;
+    use.version_name = origin.version_name;
+    RBE_TRY(rbe_access_download(app, &use, arena, &lost, e));
     if (lost.code != RBE_OK)
         rbe_log_err(RBE_LOG_WARN, &lost, "a download was not counted");
-    if (counts)
-        RBE_TRY(find_url(app, r, &grant, &package, &url, e));
+    if (use.counts)
+        RBE_TRY(find_url(app, r, &grant, &origin.package, &url, e));
     if (!url)
-        return send_package(app, r, &package, NULL, p, e);
+        return send_package(app, r, &origin.package, NULL, p, e);
     redirect(p, url);
     return RBE_OK;
 }

@@ -26,6 +26,7 @@ static enum rbe_code read_question(struct rbe_req *r, struct rbe_question *ret, 
         .region = region_of(rbe_req_param(r, "region")),
         .now = rbe_clock_now(),
     };
+    ret->address = ret->cdk[0] ? rbe_req_address(r) : "";
     RBE_TRY(rbe_channel_parse(rbe_req_param(r, "channel"), &ret->channel, e));
     RBE_TRY(rbe_system_parse(rbe_req_param(r, "system"), &ret->system, e));
     RBE_TRY(rbe_arch_parse(rbe_req_param(r, "arch"), &ret->arch, e));

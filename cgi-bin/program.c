@@ -148,17 +148,6 @@ static int serve(const struct start *s, const struct options *o)
     });
 }
 
-enum rbe_code rbe_program_limit(struct rbe_app *app, enum rbe_limit limit, struct rbe_req *r, struct rbe_resp *p,
-                                struct rbe_err *e)
-{
-    int64_t wait;
-    enum rbe_code code = rbe_limit_take(app, limit, rbe_req_address(r), &wait, e);
-
-    if (wait)
-        rbe_resp_headerf(p, "Retry-After", "%lld", (long long)wait);
-    return code;
-}
-
 int rbe_program_main(int argc, char **argv, const struct rbe_program *program)
 {
     struct options o = {0};

@@ -6,7 +6,6 @@
 #define RBE_CGI_PROGRAM_H
 
 #include "lib/core/app.h"
-#include "lib/core/limit.h"
 #include "lib/web/serve.h"
 
 struct rbe_program {
@@ -21,9 +20,5 @@ struct rbe_program {
 
 /* main() of a program; returns its exit status. */
 int rbe_program_main(int argc, char **argv, const struct rbe_program *program);
-
-/* Takes one from what the client's address has (rbe_limit_take); a refusal says in Retry-After when to come again. */
-enum rbe_code rbe_program_limit(struct rbe_app *app, enum rbe_limit limit, struct rbe_req *r, struct rbe_resp *p,
-                                struct rbe_err *e) RBE_MUST_USE;
 
 #endif

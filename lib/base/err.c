@@ -51,6 +51,7 @@ __attribute__((format(printf, 5, 0))) static enum rbe_code fail_va(struct rbe_er
     e->file = file;
     e->line = line;
     e->violations = 0;
+    e->retry_after = 0;
     (void)vsnprintf(e->text, sizeof(e->text), fmt, ap);
     return code;
 }

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum rbe_code {
     RBE_OK,
@@ -55,6 +56,7 @@ struct rbe_err {
     enum rbe_code code;
     int line;
     const char *file;
+    int64_t retry_after;     /* seconds until it is worth trying again, 0: not said; after rbe_fail */
     char text[512];
     size_t violations;
     struct rbe_violation violation[RBE_VIOLATIONS_MAX];

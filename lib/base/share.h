@@ -8,6 +8,7 @@
  *     pairs    RBE_SHARE_PAIRS counters of where clients stand and are sent to (lib/core/demand)
  *     epoch, word, told    whether answers are fresh (lib/base/fresh, lib/store/change)
  *     buckets  RBE_SHARE_BUCKETS token buckets of rate limits (lib/base/bucket)
+ *     breakers RBE_SHARE_BREAKERS states of services that are asked (lib/base/breaker)
  */
 #ifndef RBE_BASE_SHARE_H
 #define RBE_BASE_SHARE_H
@@ -19,7 +20,7 @@
 #include "lib/base/mem.h"
 
 enum { RBE_SHARE_SERIES = 1024, RBE_SHARE_VALUES = 16, RBE_SHARE_PAIRS = 4096, RBE_SHARE_NAME = 120,
-       RBE_SHARE_WORDS = 4096, RBE_SHARE_BUCKETS = 8192 };
+       RBE_SHARE_WORDS = 4096, RBE_SHARE_BUCKETS = 8192, RBE_SHARE_BREAKERS = 4, RBE_SHARE_SEATS = 16 };
 
 struct rbe_share_series {
     _Atomic uint64_t state;                  /* 0 free, 1 being named, 2 in use */
@@ -39,12 +40,19 @@ struct rbe_share_bucket {
     _Atomic uint64_t full;                   /* when it is full again (monotonic ns) */
 };
 
+struct rbe_share_breaker {
+    _Atomic uint64_t failures;               /* in a row */
+    _Atomic uint64_t again;                  /* when one may try (monotonic ns); 0: all may ask */
+    _Atomic uint64_t seat[RBE_SHARE_SEATS];  /* until when somebody may be asking; 0: nobody does */
+};
+
 struct rbe_share {
     struct rbe_share_series series[RBE_SHARE_SERIES];
     struct rbe_share_pair pairs[RBE_SHARE_PAIRS];
     _Atomic uint64_t epoch, word[RBE_SHARE_WORDS];
     _Atomic int64_t told;                    /* the database's change number up to which all changes are in them */
     struct rbe_share_bucket buckets[RBE_SHARE_BUCKETS];
+    struct rbe_share_breaker breakers[RBE_SHARE_BREAKERS];
 };
 
 /* Maps dir/shared.<layout>, making it when it is not there. */

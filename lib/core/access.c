@@ -1,5 +1,6 @@
 #include "lib/core/access.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/base/clock.h"
@@ -7,10 +8,11 @@
 #include "lib/core/cdks.h"
 #include "lib/core/deed.h"
 #include "lib/core/limit.h"
+#include "lib/core/outside.h"
 #include "lib/core/quota.h"
 #include "lib/store/usage.h"
 
-enum { TOKEN_BYTES = 32, MINUTE = 60 };
+enum { TOKEN_BYTES = 32, TOKEN_MAX = 8192, CDK_MAX = 128, MINUTE = 60 };
 #define TOKEN_PREFIX "rbe_"
 _Static_assert(sizeof(TOKEN_PREFIX) + RBE_BASE64URL_LEN(TOKEN_BYTES) == RBE_TOKEN_TEXT, "a token fills its buffer");
 
@@ -54,27 +56,58 @@ static void note_use(struct rbe_app *app, const struct rbe_token *t, int64_t now
         rbe_store_rollback(app->store, RBE_BASE_USAGE);
 }
 
+/* What can be asked for outside: visible ASCII. */
+static bool askable(const char *text, size_t max)
+{
+    size_t n = 0;
+
+    while (n <= max && text[n] > ' ' && text[n] <= '~')
+        n++;
+    return n >= 1 && n <= max && text[n] == '\0';
+}
+
+static enum rbe_code enter_outside(struct rbe_app *app, const struct rbe_access_entry *who, struct rbe_token *ret,
+                                   struct rbe_err *e)
+{
+    const struct rbe_outside_question q = {.kind = RBE_OUTSIDE_UPLOADER, .secret = who->bearer,
+                                           .secret_len = strlen(who->bearer), .rid = who->rid,
+                                           .address = who->address, .now = who->now,
+                                           .fields = {{"token", who->bearer}}};
+    struct rbe_outside_verdict verdict;
+
+    if (!askable(who->bearer, TOKEN_MAX))
+        return unauthorized(e);
+    RBE_TRY(rbe_outside_ask(app, &q, &verdict, e));
+    if (verdict.code == RBE_CDK_FOREIGN)
+        return rbe_fail(e, RBE_FORBIDDEN, "this token is not for the resource %s", who->rid);
+    if (verdict.code != RBE_OK)
+        return unauthorized(e);
+    *ret = (struct rbe_token){.name = "validated outside", .scope = RBE_SCOPE_PUBLISH, .rid = who->rid,
+                              .expires_at = verdict.expires_at};
+    return RBE_OK;
+}
+
 enum rbe_code rbe_access_enter(struct rbe_app *app, const struct rbe_access_entry *who, struct rbe_arena *arena,
-                               struct rbe_token *ret, int64_t *ret_wait, struct rbe_err *e)
+                               struct rbe_token *ret, struct rbe_err *e)
 {
     unsigned char sum[RBE_SHA256_SIZE];
-    int64_t later;
 
-    *ret_wait = 0;
     if (!who->bearer || !*who->bearer)
         return unauthorized(e);
     rbe_sha256_of(who->bearer, strlen(who->bearer), sum);
-    if (rbe_limit_look(app, RBE_LIMIT_FAILED, who->address, ret_wait, e) != RBE_OK &&
+    if (rbe_limit_look(app, RBE_LIMIT_FAILED, who->address, e) != RBE_OK &&
         !rbe_limit_trusts(app, who->address, sum, sizeof(sum)))
         return RBE_LIMITED;
-    *ret_wait = 0;
     enum rbe_code code = rbe_access_token(app, who->bearer, who->now, arena, ret, e);
-    if (code == RBE_UNAUTHORIZED && rbe_limit_take(app, RBE_LIMIT_FAILED, who->address, &later, NULL) != RBE_OK)
+    if (code == RBE_UNAUTHORIZED && who->rid && rbe_outside_used(app, RBE_OUTSIDE_UPLOADER))
+        code = enter_outside(app, who, ret, e);
+    if (code == RBE_UNAUTHORIZED && rbe_limit_take(app, RBE_LIMIT_FAILED, who->address, NULL) != RBE_OK)
         return unauthorized(e);
     if (code != RBE_OK)
         return code;
     rbe_limit_trust(app, who->address, sum, sizeof(sum));
-    note_use(app, ret, who->now);
+    if (ret->id)
+        note_use(app, ret, who->now);
     return RBE_OK;
 }
 
@@ -141,48 +174,108 @@ static enum rbe_code judge_row(const struct rbe_cdk *c, int64_t resource, int64_
     return RBE_OK;
 }
 
-enum rbe_code rbe_access_cdk(struct rbe_app *app, const struct rbe_access_ask *ask, struct rbe_arena *arena,
-                             struct rbe_access_verdict *ret, struct rbe_err *e)
+static enum rbe_code judge_inside(struct rbe_app *app, const struct rbe_access_ask *ask, struct rbe_arena *arena,
+                                  struct rbe_access_verdict *ret, struct rbe_err *e)
 {
     unsigned char sum[RBE_SHA256_SIZE];
     char text[RBE_CDK_LENGTH + 1];
-    bool found = false, used_up;
+    bool found = false;
     struct rbe_cdk c;
 
-    *ret = (struct rbe_access_verdict){.code = RBE_CDK_INVALID};
     if (!rbe_cdks_normal(ask->cdk, text))
         return RBE_OK;
     rbe_sha256_of(text, RBE_CDK_LENGTH, sum);
     RBE_TRY(rbe_cdk_find(app->store, sum, arena, &c, &found, e));
     if (!found || !rbe_hash_equal(c.sha256, sum, sizeof(sum)))
         return RBE_OK;
+    bool used_up = false;
     ret->code = judge_row(&c, ask->resource, ask->now);
-    if (ret->code != RBE_OK)
-        return RBE_OK;
-    RBE_TRY(rbe_quota_used_up(app, c.id, &c, ask->now, &used_up, e));
-    *ret = (struct rbe_access_verdict){used_up ? RBE_CDK_QUOTA : RBE_OK, c.id, c.expires_at};
+    if (ret->code == RBE_OK)
+        RBE_TRY(rbe_quota_used_up(app, c.id, &c, ask->now, &used_up, e));
+    if (ret->code == RBE_OK)
+        *ret = (struct rbe_access_verdict){used_up ? RBE_CDK_QUOTA : RBE_OK, c.id, c.expires_at};
     return RBE_OK;
 }
+
+static enum rbe_code judge_outside(struct rbe_app *app, const struct rbe_access_ask *ask,
+                                   struct rbe_access_verdict *ret, struct rbe_err *e)
+{
+    const struct rbe_outside_question q = {.kind = RBE_OUTSIDE_CDK, .secret = ask->cdk, .secret_len = strlen(ask->cdk),
+                                           .rid = ask->rid, .address = ask->address, .now = ask->now,
+                                           .fields = {{"cdk", ask->cdk}}};
+    struct rbe_outside_verdict verdict;
+    bool used_up = false;
+
+    if (!askable(ask->cdk, CDK_MAX))
+        return RBE_OK;
+    RBE_TRY(rbe_outside_ask(app, &q, &verdict, e));
+    ret->code = verdict.code;
+    if (verdict.code != RBE_OK)
+        return RBE_OK;
+    int64_t cdk = rbe_outside_cdk(ask->cdk);
+    RBE_TRY(rbe_quota_used_up(app, cdk, NULL, ask->now, &used_up, e));
+    *ret = (struct rbe_access_verdict){used_up ? RBE_CDK_QUOTA : RBE_OK, cdk, verdict.expires_at};
+    return RBE_OK;
+}
+
+enum rbe_code rbe_access_cdk(struct rbe_app *app, const struct rbe_access_ask *ask, struct rbe_arena *arena,
+                             struct rbe_access_verdict *ret, struct rbe_err *e)
+{
+    *ret = (struct rbe_access_verdict){.code = RBE_CDK_INVALID};
+    return rbe_outside_used(app, RBE_OUTSIDE_CDK) ? judge_outside(app, ask, ret, e)
+                                                  : judge_inside(app, ask, arena, ret, e);
+}
+
+/* ---- downloads ---- */
 
 static enum rbe_code refuse(enum rbe_code verdict, struct rbe_err *e)
 {
     return rbe_fail(e, verdict, "%s", rbe_access_cdk_text(verdict));
 }
 
-enum rbe_code rbe_access_download(struct rbe_app *app, const struct rbe_grant *key, bool counts, int64_t now,
-                                  struct rbe_arena *arena, struct rbe_err *ret_lost, struct rbe_err *e)
+/* cdks of this installation have a row; others have none. */
+static enum rbe_code look_again(struct rbe_app *app, const struct rbe_grant *key, struct rbe_arena *arena,
+                                struct rbe_cdk *ret, struct rbe_err *e)
 {
-    struct rbe_cdk c;
+    enum rbe_code code = key->cdk > 0 ? rbe_cdk_get(app->store, key->cdk, arena, ret, e) : RBE_OK;
 
-    *ret_lost = (struct rbe_err){0};
-    if (key->cdk == 0)
-        return RBE_OK;
-    enum rbe_code code = rbe_cdk_get(app->store, key->cdk, arena, &c, e);
     if (code == RBE_NOTFOUND)
         return refuse(RBE_CDK_INVALID, e);
-    if (code != RBE_OK)
-        return code;
-    if (c.blocked_at)
-        return refuse(RBE_CDK_BLOCKED, e);
-    return counts ? rbe_quota_take(app, key, &c, now, ret_lost, e) : RBE_OK;
+    return code == RBE_OK && ret->blocked_at ? refuse(RBE_CDK_BLOCKED, e) : code;
+}
+
+static enum rbe_code ask_outside(struct rbe_app *app, const struct rbe_access_use *use, struct rbe_err *e)
+{
+    char id[24] = "", digits[RBE_OUTSIDE_DIGITS] = "";
+    const struct rbe_grant *key = use->key;
+    const struct rbe_outside_question q = {.kind = RBE_OUTSIDE_DOWNLOAD, .secret = key->id,
+                                           .secret_len = sizeof(key->id), .rid = use->rid, .address = use->address,
+                                           .now = use->now,
+                                           .fields = {{"version_name", use->version_name},
+                                                      {"cdk_id", key->cdk > 0 ? id : NULL},
+                                                      {"cdk_hash", key->cdk < 0 ? digits : NULL},
+                                                      {"region", key->region}}};
+    struct rbe_outside_verdict verdict;
+
+    if (key->cdk > 0)
+        (void)snprintf(id, sizeof(id), "%lld", (long long)key->cdk);
+    else if (key->cdk < 0)
+        rbe_outside_digits(key->cdk, digits);
+    RBE_TRY(rbe_outside_ask(app, &q, &verdict, e));
+    return verdict.code == RBE_OK ? RBE_OK : refuse(verdict.code, e);
+}
+
+enum rbe_code rbe_access_download(struct rbe_app *app, const struct rbe_access_use *use, struct rbe_arena *arena,
+                                  struct rbe_err *ret_lost, struct rbe_err *e)
+{
+    const struct rbe_grant *key = use->key;
+    struct rbe_cdk c = {0};
+
+    *ret_lost = (struct rbe_err){0};
+    RBE_TRY(look_again(app, key, arena, &c, e));
+    if (!use->counts)
+        return RBE_OK;
+    if (rbe_outside_used(app, RBE_OUTSIDE_DOWNLOAD))
+        RBE_TRY(ask_outside(app, use, e));
+    return key->cdk ? rbe_quota_take(app, key, c.id ? &c : NULL, use->now, ret_lost, e) : RBE_OK;
 }

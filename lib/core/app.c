@@ -7,6 +7,7 @@
 
 #include "lib/core/answer.h"
 #include "lib/core/destination.h"
+#include "lib/core/outside.h"
 #include "lib/core/vercmp.h"
 #include "lib/store/change.h"
 #include "lib/store/resource.h"
@@ -141,6 +142,7 @@ void rbe_app_close(struct rbe_app *app)
     rbe_share_close(app->share);
     rbe_zone_free(app->zone);
     free(app->inspector);
+    rbe_outside_free(app->outside);
     rbe_destination_free(app->destination);
     free(app->encoder);
     free(app->shell);

@@ -39,6 +39,7 @@ struct rbe_app {
     char *shell;                                 /* "shell USER" */
     struct rbe_answers *answers;                 /* ready ones (lib/core/answer); NULL: none are kept */
     char *inspector;                             /* path of rbe-inspect; NULL where nothing is written */
+    struct rbe_outside *outside;                 /* services that are asked (outside.h); NULL until one is */
     struct rbe_destination *destination;         /* where downloads go (destination.h); NULL until it is opened */
     char *encoder;                               /* of rbe-encode; likewise */
 };

@@ -277,7 +277,8 @@ static enum rbe_code search(struct search *s, struct rbe_latest *ret)
 static enum rbe_code judge(struct rbe_app *app, const struct rbe_question *q, struct rbe_arena *arena,
                            struct rbe_latest *ret, bool *ret_told, struct rbe_err *e)
 {
-    const struct rbe_access_ask ask = {.cdk = q->cdk, .resource = ret->resource, .now = q->now};
+    const struct rbe_access_ask ask = {.cdk = q->cdk, .resource = ret->resource, .rid = q->rid, .address = q->address,
+                                       .now = q->now};
     struct rbe_access_verdict verdict;
 
     *ret_told = ret->access == RBE_ACCESS_PUBLIC && !q->cdk_always;

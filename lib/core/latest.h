@@ -19,6 +19,7 @@ struct rbe_question {
     const char *cdk;             /* "" when not said */
     unsigned formats;            /* delta formats that the client can apply, as a set (lib/core/format) */
     bool cdk_always;             /* a cdk is wanted, and judged when said, whatever the resource's access */
+    const char *address;         /* of the client; wanted only with a cdk */
     const char *region;          /* "" for default */
     int64_t now;
 };

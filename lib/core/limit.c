@@ -61,33 +61,34 @@ static uint64_t who_of(struct rbe_app *app, int kind, const char *address, const
     return who;
 }
 
-static enum rbe_code ask(struct rbe_app *app, enum rbe_limit limit, const char *address, bool take, int64_t *ret_wait,
+static enum rbe_code ask(struct rbe_app *app, enum rbe_limit limit, const char *address, bool take,
                          struct rbe_err *e)
 {
     struct rbe_bucket_rate rate;
     uint64_t wait = 0;
 
-    *ret_wait = 0;
     if (!rate_of(app, limit, &rate))
         return RBE_OK;
     uint64_t who = who_of(app, (int)limit, address, NULL, 0), now = rbe_clock_mono();
     if (take ? rbe_bucket_take(app->share, who, rate, now, &wait) : rbe_bucket_look(app->share, who, rate, now, &wait))
         return RBE_OK;
-    *ret_wait = (int64_t)((wait + SECOND - 1) / SECOND);
-    return rbe_fail(e, RBE_LIMITED, "too many %s: try again in %lld s",
-                    limit == RBE_LIMIT_FAILED ? "failures to authenticate" : "requests", (long long)*ret_wait);
+    int64_t seconds = (int64_t)((wait + SECOND - 1) / SECOND);
+    enum rbe_code code = rbe_fail(e, RBE_LIMITED, "too many %s: try again in %lld s",
+                                  limit == RBE_LIMIT_FAILED ? "failures to authenticate" : "requests",
+                                  (long long)seconds);
+    if (e)
+        e->retry_after = seconds;
+    return code;
 }
 
-enum rbe_code rbe_limit_take(struct rbe_app *app, enum rbe_limit limit, const char *address, int64_t *ret_wait,
-                             struct rbe_err *e)
+enum rbe_code rbe_limit_take(struct rbe_app *app, enum rbe_limit limit, const char *address, struct rbe_err *e)
 {
-    return ask(app, limit, address, true, ret_wait, e);
+    return ask(app, limit, address, true, e);
 }
 
-enum rbe_code rbe_limit_look(struct rbe_app *app, enum rbe_limit limit, const char *address, int64_t *ret_wait,
-                             struct rbe_err *e)
+enum rbe_code rbe_limit_look(struct rbe_app *app, enum rbe_limit limit, const char *address, struct rbe_err *e)
 {
-    return ask(app, limit, address, false, ret_wait, e);
+    return ask(app, limit, address, false, e);
 }
 
 void rbe_limit_trust(struct rbe_app *app, const char *address, const void *what, size_t n)

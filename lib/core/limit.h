@@ -16,12 +16,12 @@ enum rbe_limit {
     RBE_LIMIT_MAX
 };
 
-/* Takes one from what the address has. None left: RBE_LIMITED, and *ret_wait are the seconds until there is one, at least
- * 1. A limit that is off (0) always has one. */
-enum rbe_code rbe_limit_take(struct rbe_app *app, enum rbe_limit limit, const char *address, int64_t *ret_wait,
+/* Takes one from what the address has. None left: RBE_LIMITED, and e->retry_after are the seconds until there is one, at
+ * least 1. A limit that is off (0) always has one. */
+enum rbe_code rbe_limit_take(struct rbe_app *app, enum rbe_limit limit, const char *address,
                              struct rbe_err *e) RBE_MUST_USE;
 /* The same without taking it. */
-enum rbe_code rbe_limit_look(struct rbe_app *app, enum rbe_limit limit, const char *address, int64_t *ret_wait,
+enum rbe_code rbe_limit_look(struct rbe_app *app, enum rbe_limit limit, const char *address,
                              struct rbe_err *e) RBE_MUST_USE;
 
 /* Somebody at that address has proved to be who what says (the bytes of a secret's hash): for an hour

@@ -7,6 +7,7 @@
 
 #include "lib/base/codec.h"
 #include "lib/base/log.h"
+#include "lib/base/share.h"
 #include "lib/core/target.h"
 #include "lib/core/format.h"
 #include "lib/store/store.h"
@@ -25,6 +26,11 @@ static const char *const sendfile_words[] = {
     [RBE_SENDFILE_X_SENDFILE] = "x-sendfile",
     [RBE_SENDFILE_X_ACCEL] = "x-accel",
     [RBE_SENDFILE_MAX] = NULL,
+};
+static const char *const unreachable_words[] = {
+    [RBE_UNREACHABLE_DENY] = "deny",
+    [RBE_UNREACHABLE_ALLOW] = "allow",
+    [RBE_UNREACHABLE_MAX] = NULL,
 };
 static const char *const level_words[] = {
     [RBE_LOG_DEBUG] = "debug", [RBE_LOG_INFO] = "info",       [RBE_LOG_WARN] = "warn",
@@ -214,6 +220,27 @@ static const struct rbe_conf_key table[] = {
              "in front and the old one taken out when its keys have expired. Required; there is no default."},
     {FIELD(auth, key_skew), .type = RBE_CONF_DURATION, .preset = "0", .max = 3600, .reloadable = true,
      .help = "How long after its expiry a download key is still taken, for servers whose clocks differ."},
+    {FIELD(auth, cdk_validation_url), .type = RBE_CONF_TEXT, .max = 2000, .check = check_hook, .secret = true,
+     .reloadable = true,
+     .help = "Where cdks are asked for, by a POST of JSON, in place of this installation's own."},
+    {FIELD(auth, uploader_validation_url), .type = RBE_CONF_TEXT, .max = 2000, .check = check_hook, .secret = true,
+     .reloadable = true,
+     .help = "Where bearer tokens are asked for that are none of this installation, for what a token of scope publish may "
+             "do."},
+    {FIELD(auth, download_validation_url), .type = RBE_CONF_TEXT, .max = 2000, .check = check_hook, .secret = true,
+     .reloadable = true,
+     .help = "Where it is asked whether a download may go on, whenever a download key is used."},
+    {FIELD(auth, validation_timeout_ms), .type = RBE_CONF_INT, .preset = "500", .min = 10, .max = 10000,
+     .reloadable = true, .help = "How many milliseconds these services may take to answer."},
+    {FIELD(auth, validation_cache), .type = RBE_CONF_DURATION, .preset = "60s", .max = 3600, .reloadable = true,
+     .help = "How long each process keeps what they answered, good or bad. 0 is not at all."},
+    {FIELD(auth, validation_parallel), .type = RBE_CONF_INT, .preset = "4", .min = 1, .max = RBE_SHARE_SEATS,
+     .reloadable = true,
+     .help = "How many processes may ask one of them at the same time. For those beyond, it counts as unreachable."},
+    {FIELD(auth, on_unreachable), .type = RBE_CONF_WORD, .preset = "deny", .words = unreachable_words,
+     .reloadable = true,
+     .help = "What holds while one cannot be asked: deny answers 503, allow takes every cdk and download for good. Uploads "
+             "are denied in either case."},
     {FIELD(database, journal), .type = RBE_CONF_WORD, .preset = "wal", .words = journal_words,
      .help = "SQLite's journal. wal is faster and lets readers go on while one writes; delete is for network file "
              "systems."},

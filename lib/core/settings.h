@@ -13,6 +13,9 @@ enum { RBE_SECRETS_MAX = 8, RBE_REGION_MAX = 24 };
 
 enum rbe_sendfile { RBE_SENDFILE_NONE, RBE_SENDFILE_X_SENDFILE, RBE_SENDFILE_X_ACCEL, RBE_SENDFILE_MAX };
 
+/* What holds while a validation service cannot be asked. */
+enum rbe_unreachable { RBE_UNREACHABLE_DENY, RBE_UNREACHABLE_ALLOW, RBE_UNREACHABLE_MAX };
+
 struct rbe_settings {
     const char *file;                        /* the configuration file, absolute */
     struct {
@@ -34,6 +37,11 @@ struct rbe_settings {
     struct {
         struct rbe_conf_list sign_secret;    /* the first signs, all verify; each at least 16 bytes */
         int64_t key_skew;                    /* seconds */
+        const char *cdk_validation_url, *uploader_validation_url, *download_validation_url;  /* "" for none */
+        int64_t validation_timeout_ms;
+        int64_t validation_cache;            /* seconds that an answer is kept */
+        int64_t validation_parallel;         /* processes that ask one of them at once */
+        int on_unreachable;                  /* enum rbe_unreachable */
     } auth;
     struct {
         int journal;                         /* enum rbe_journal */

@@ -239,6 +239,10 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
         USAGE("token use put", "INSERT INTO token_use (token, used_at) VALUES (?1, ?2) "
                                "ON CONFLICT (token) DO UPDATE SET used_at = excluded.used_at"),
     [RBE_SQL_TOKEN_USE_FIND] = USAGE("token use find", "SELECT used_at FROM token_use WHERE token = ?1"),
+    [RBE_SQL_REPLY_READ] =
+        RELEASES("reply read", "SELECT iif(j, json_type(t, '$.code') IS 'integer', 0), iif(j, json_extract(t, '$.code'), 0), "
+                               "iif(j AND json_type(t, '$.data.expires_at') IS 'integer', "
+                               "json_extract(t, '$.data.expires_at'), 0) FROM (SELECT ?1 AS t, json_valid(?1) AS j)"),
 
     [RBE_SQL_AUDIT_PUT] =
         RELEASES("audit put", "INSERT INTO audit (at, actor, origin, action, rid, subject, detail) "

@@ -209,6 +209,8 @@ void rbe_resp_fail(struct rbe_resp *p, const struct rbe_err *e)
     rbe_resp_status(p, info->http);
     if (info->http == 401)
         rbe_resp_header(p, "WWW-Authenticate", "Bearer realm=\"rbe\"");
+    if (e->retry_after > 0)
+        rbe_resp_headerf(p, "Retry-After", "%lld", (long long)e->retry_after);
     struct rbe_jsonw *w = rbe_resp_json(p, info->api, told(e));
     if (e->code != RBE_INVALID)
         return;

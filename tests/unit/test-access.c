@@ -79,13 +79,13 @@ static void test_token_refused(void **state)
     grant(s, "next", RBE_SCOPE_ADMIN, NULL, 0, twisted);
 }
 
-static enum rbe_code enter(struct site *s, const char *bearer, const char *address, int64_t now, int64_t *ret_wait)
+static enum rbe_code enter(struct site *s, const char *bearer, const char *address, int64_t now)
 {
-    const struct rbe_access_entry who = {bearer, address, now};
+    const struct rbe_access_entry who = {bearer, address, NULL, now};
     struct rbe_token t;
 
     s->e = (struct rbe_err){0};
-    return rbe_access_enter(s->app, &who, &s->arena, &t, ret_wait, &s->e);
+    return rbe_access_enter(s->app, &who, &s->arena, &t, &s->e);
 }
 
 /* Who fails too often is told to wait, whatever he says next; others there, and the same elsewhere, go on. */
@@ -93,27 +93,25 @@ static void test_enter(void **state)
 {
     struct site *s = *state;
     char good[RBE_TOKEN_TEXT], other[RBE_TOKEN_TEXT];
-    int64_t wait;
 
     grant(s, "good", RBE_SCOPE_ADMIN, NULL, 0, good);
     grant(s, "other", RBE_SCOPE_ADMIN, NULL, 0, other);
-    assert_int_equal(enter(s, good, "192.0.2.1", NOW, &wait), RBE_OK);
+    assert_int_equal(enter(s, good, "192.0.2.1", NOW), RBE_OK);
     for (int i = 0; i < 20; i++)
-        assert_int_equal(enter(s, NULL, "192.0.2.1", NOW, &wait), RBE_UNAUTHORIZED);
+        assert_int_equal(enter(s, NULL, "192.0.2.1", NOW), RBE_UNAUTHORIZED);
     for (int i = 0; i < 10; i++) {
-        assert_int_equal(enter(s, "rbe_guess", "192.0.2.1", NOW, &wait), RBE_UNAUTHORIZED);
+        assert_int_equal(enter(s, "rbe_guess", "192.0.2.1", NOW), RBE_UNAUTHORIZED);
         assert_string_equal(s->e.text, "a valid token is needed");
-        assert_int_equal(wait, 0);
+        assert_int_equal(s->e.retry_after, 0);
     }
-    assert_int_equal(enter(s, "rbe_guess", "192.0.2.1", NOW, &wait), RBE_LIMITED);
-    assert_in_range(wait, 1, 6);
-    assert_int_equal(enter(s, other, "192.0.2.1", NOW, &wait), RBE_LIMITED);
-    assert_int_equal(enter(s, NULL, "192.0.2.1", NOW, &wait), RBE_UNAUTHORIZED);
-    assert_int_equal(enter(s, good, "192.0.2.1", NOW, &wait), RBE_OK);
-    assert_int_equal(wait, 0);
-    assert_int_equal(enter(s, other, "192.0.2.2", NOW, &wait), RBE_OK);
+    assert_int_equal(enter(s, "rbe_guess", "192.0.2.1", NOW), RBE_LIMITED);
+    assert_in_range(s->e.retry_after, 1, 6);
+    assert_int_equal(enter(s, other, "192.0.2.1", NOW), RBE_LIMITED);
+    assert_int_equal(enter(s, NULL, "192.0.2.1", NOW), RBE_UNAUTHORIZED);
+    assert_int_equal(enter(s, good, "192.0.2.1", NOW), RBE_OK);
+    assert_int_equal(enter(s, other, "192.0.2.2", NOW), RBE_OK);
     s->settings.limits.auth_failures = 0;
-    assert_int_equal(enter(s, other, "192.0.2.1", NOW, &wait), RBE_OK);
+    assert_int_equal(enter(s, other, "192.0.2.1", NOW), RBE_OK);
 }
 
 static void test_last_use(void **state)
@@ -121,14 +119,14 @@ static void test_last_use(void **state)
     struct site *s = *state;
     rbe_autofree char *path = rbe_strfmt("%s/db/usage.db", s->dir);
     char good[RBE_TOKEN_TEXT];
-    int64_t wait, used;
+    int64_t used;
 
     grant(s, "good", RBE_SCOPE_ADMIN, NULL, 0, good);
     static const struct {
         int64_t at, noted;
     } rows[] = {{NOW, NOW}, {NOW + 59, NOW}, {NOW + 60, NOW + 60}, {NOW + 90, NOW + 60}, {NOW - 500, NOW - 500}};
     for (size_t i = 0; i < RBE_COUNT(rows); i++) {
-        assert_int_equal(enter(s, good, "", rows[i].at, &wait), RBE_OK);
+        assert_int_equal(enter(s, good, "", rows[i].at), RBE_OK);
         must(s, rbe_usage_token(s->app->store, 1, &used, &s->e));
         assert_int_equal(used, rows[i].noted);
     }
@@ -136,7 +134,7 @@ static void test_last_use(void **state)
     site_close(s);
     must(s, rbe_app_open(&s->settings, RBE_APP_READ, &s->app, &s->e));
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(enter(s, good, "", NOW + 900, &wait), RBE_OK);
+    assert_int_equal(enter(s, good, "", NOW + 900), RBE_OK);
 }
 
 static void test_allow(void **state)
@@ -245,6 +243,14 @@ static void test_cdk_verdicts(void **state)
     }
 }
 
+static enum rbe_code use(struct site *s, const struct rbe_grant *key, bool counts, int64_t now)
+{
+    const struct rbe_access_use use = {.key = key, .counts = counts, .rid = "app", .version_name = "1", .now = now};
+    struct rbe_err lost;
+
+    return rbe_access_download(s->app, &use, &s->arena, &lost, &s->e);
+}
+
 /* From the key on: a block counts, an expiry does not; what is used up is told at latest, and a key used again is not
  * refused. */
 static void test_download(void **state)
@@ -252,27 +258,26 @@ static void test_download(void **state)
     struct site *s = *state;
     struct rbe_grant first = {.id = "first"}, second = {.id = "second"}, none = {0}, gone = {.cdk = 99};
     struct rbe_access_verdict got;
-    struct rbe_err lost;
 
     put_cdk(s, CDK, (struct rbe_cdk){.daily_limit = 1, .expires_at = NOW + 10});
     assert_int_equal(verdict(s, CDK, 1, &got), RBE_OK);
     first.cdk = second.cdk = got.cdk;
-    must(s, rbe_access_download(s->app, &none, true, NOW, &s->arena, &lost, &s->e));
-    expect(s, RBE_CDK_INVALID, rbe_access_download(s->app, &gone, true, NOW, &s->arena, &lost, &s->e));
+    must(s, use(s, &none, true, NOW));
+    expect(s, RBE_CDK_INVALID, use(s, &gone, true, NOW));
 
-    must(s, rbe_access_download(s->app, &first, false, NOW, &s->arena, &lost, &s->e));
+    must(s, use(s, &first, false, NOW));
     assert_int_equal(verdict(s, CDK, 1, &got), RBE_OK);
-    must(s, rbe_access_download(s->app, &first, true, NOW + 20, &s->arena, &lost, &s->e));
+    must(s, use(s, &first, true, NOW + 20));
     assert_int_equal(verdict(s, CDK, 1, &got), RBE_CDK_QUOTA);
-    must(s, rbe_access_download(s->app, &first, true, NOW + 20, &s->arena, &lost, &s->e));
-    expect(s, RBE_CDK_QUOTA, rbe_access_download(s->app, &second, true, NOW + 20, &s->arena, &lost, &s->e));
-    must(s, rbe_access_download(s->app, &second, false, NOW + 20, &s->arena, &lost, &s->e));
+    must(s, use(s, &first, true, NOW + 20));
+    expect(s, RBE_CDK_QUOTA, use(s, &second, true, NOW + 20));
+    must(s, use(s, &second, false, NOW + 20));
 
     must(s, rbe_store_begin(s->app->store, RBE_BASE_RELEASES, &s->e));
     must(s, rbe_cdk_block(s->app->store, first.cdk, NOW, &s->e));
     must(s, rbe_store_commit(s->app->store, RBE_BASE_RELEASES, &s->e));
-    expect(s, RBE_CDK_BLOCKED, rbe_access_download(s->app, &first, true, NOW, &s->arena, &lost, &s->e));
-    expect(s, RBE_CDK_BLOCKED, rbe_access_download(s->app, &first, false, NOW, &s->arena, &lost, &s->e));
+    expect(s, RBE_CDK_BLOCKED, use(s, &first, true, NOW));
+    expect(s, RBE_CDK_BLOCKED, use(s, &first, false, NOW));
 }
 
 int main(void)
