@@ -118,7 +118,7 @@ sub pack_incremental {
     my %changes = map { $_ => $list{$_} } grep { @{$list{$_}} } keys %list;
     if ($format ne 'files') {
         my (@copies, @patched, @rest, %seen);
-        my $is_file = sub { my ($path) = @_; return exists $old->{$path} && $old->{$path}[0] eq 'f' };
+        my $is_file = sub { my ($path) = @_; return exists $old->{$path} && $old->{$path}[0] eq 'f' && -s "$olddir/$path" && -s "$newdir/$path" };
         my %by_hash = map { $old->{$_}[2] => $_ } grep { $old->{$_}[0] eq 'f' } sort keys %$old;
         for my $path (@whole) {
             my ($kind, $mode, $sum) = @{$new->{$path}};
