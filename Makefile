@@ -5,6 +5,7 @@
 #   all            the programs                              install uninstall installcheck   (DESTDIR, prefix)
 #   deb            the Debian package, in $(B)/deb
 #   check          lint, hdr-check and all tests             dist distcheck                   the source archive
+#   dist-bin       the built tree, for hosts without a compiler
 #   check-long     what takes longer, or needs root          clean distclean
 #   check-hosts    the http tests behind every web server
 #   asan ubsan     check under the sanitizers, in $(B)/asan  run            the server on $(B)/data
@@ -284,6 +285,23 @@ deb: dist
 	$(Q)cd $(B)/deb/$(DIST) && env -i PATH="$$PATH" HOME="$$HOME" DEB_BUILD_OPTIONS='nocheck parallel=4' \
 	dpkg-buildpackage --no-sign -b > ../build.log 2>&1 || { tail -n 30 ../build.log >&2; exit 1; }
 	@ls $(B)/deb/*.deb
+
+# The built tree, for hosts without a compiler (share/doc/shared-hosting.md): what they lack is linked in, glibc is not, and the
+# licences of what is linked in go along. It may lie anywhere.
+STATIC := fcgi sqlite3 yaml json-c archive lzma zstd z unistring crypto
+DISTBIN = $(DIST)-linux-$(shell uname -m)
+BINROOT = $(abspath $(B)/dist-bin/root)
+ANYWHERE := prefix=/rbe exec_prefix=/rbe bindir=/rbe/bin sysconfdir=/rbe/etc localstatedir=/rbe/var datarootdir=/rbe/share \
+            datadir=/rbe/share mandir=/rbe/share/man libdir=/rbe/lib includedir=/rbe/include
+dist-bin:
+	$(Q)rm -rf $(BINROOT)
+	$(Q)+$(MAKE) --no-print-directory B=$(B)/dist-bin $(ANYWHERE) LIBS='-Wl,-Bstatic $(STATIC:%=-l%) -Wl,-Bdynamic -lm' \
+	DESTDIR=$(BINROOT) install
+	$(Q)rm -rf $(BINROOT)/rbe/lib $(BINROOT)/rbe/include && strip $(BINROOT)/rbe/bin/rbe-[abu]* $(BINROOT)/rbe/cgi-bin/* \
+	$(BINROOT)/rbe/libexec/rbe/* && mkdir -p $(BINROOT)/rbe/share/doc/rbe/licences && \
+	for p in libfcgi libsqlite3 libyaml libjson-c libarchive liblzma libzstd zlib1g libunistring libssl; do \
+	[ ! -e /usr/share/doc/$$p-dev/copyright ] || cp /usr/share/doc/$$p-dev/copyright $(BINROOT)/rbe/share/doc/rbe/licences/$$p; done
+	$(call say,DIST,$(DISTBIN).tar.gz)tar -C $(BINROOT) --owner=0 --group=0 -czf $(DISTBIN).tar.gz rbe
 
 # The source archive alone builds, passes its tests, installs below DESTDIR, and leaves nothing behind when uninstalled.
 distcheck: dist

@@ -21,7 +21,7 @@ sub break_program {
     my ($rbe, $program) = @_;
     my $file = "$rbe->{build}/cgi-bin/$program.fcgi";
     my @pids = grep { (readlink "/proc/$_/exe" // '') eq $file } map { s{.*/}{}r } glob '/proc/[0-9]*';
-    unlink $file;
+    rename $file, "$file.good";
     spew($file, "#!/bin/sh\nexit 1\n");
     chmod 0755, $file;
     kill KILL => @pids;
@@ -73,6 +73,12 @@ each_host {
         json_ok($rbe->request(POST => $paths[0], body => 'x'), qr/^50[03]$/, -1, "$program is down: POST");
     }
 
+    # Back again, it is asked at once.
+    if ($rbe->{host} =~ /^(?:nginx|apache-proxy)$/) {
+        rename "$rbe->{build}/cgi-bin/latest.fcgi.good", "$rbe->{build}/cgi-bin/latest.fcgi";
+        push @{$rbe->{pids}}, Rbe::Host::own_socket($rbe, 'latest');
+        is $rbe->get('/resources/app/latest')->{status}, 200, 'latest is back';
+    }
     $rbe->stop;
     # lighttpd names the request it has no program for, and cannot be told not to.
     for my $log (grep { -f && !m{/lighttpd/error\.log$} } Rbe::Host::logs($rbe)) {

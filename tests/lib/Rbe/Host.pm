@@ -14,7 +14,7 @@ use POSIX qw(:sys_wait_h);
 use Rbe::Test qw(run slurp spew free_port);
 use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(example find_program);
+our @EXPORT_OK = qw(example find_program apache_main shared);
 
 # example: the file; start: makes the configuration and the command line; sockets: the programs make their own.
 my %hosts = (
@@ -96,12 +96,8 @@ sub start {
     my ($rbe) = @_;
     my $host = $hosts{$rbe->{host}};
     open_up($rbe);
-    my $env = {RBE_CONFIG => $rbe->{config}};
-    my @pids = spawn($rbe, 'batch', $env, "$rbe->{build}/bin/rbe-batch", '--watch');
-    if ($host->{sockets}) {
-        push @pids, spawn($rbe, $_, $env, "$rbe->{build}/cgi-bin/$_.fcgi", '--listen', "$rbe->{dir}/run/rbe/$_.sock") for qw(latest download admin);
-        push @pids, spawn($rbe, 'health', {%$env, RBE_INSTANCE_WORKERS => 1}, "$rbe->{build}/cgi-bin/admin.fcgi", '--listen', "$rbe->{dir}/run/rbe/health.sock");
-    }
+    my @pids = spawn($rbe, 'batch', {RBE_CONFIG => $rbe->{config}}, "$rbe->{build}/bin/rbe-batch", '--watch');
+    push @pids, map { own_socket($rbe, $_) } qw(latest download admin health) if $host->{sockets};
     $rbe->{pids} = \@pids;
     # The port may be taken between finding and using it.
     for my $try (1 .. 5) {
@@ -124,6 +120,19 @@ sub start {
     my $said = join '', map { "$_:\n" . slurp($_) } grep { -s } logs($rbe);
     stop($rbe);
     croak "$rbe->{host} did not start: " . substr $said, 0, 4000;
+}
+
+# A program on a socket of its own, that listens when this returns.
+sub own_socket {
+    my ($rbe, $name) = @_;
+    my $socket = "$rbe->{dir}/run/rbe/$name.sock";
+    my $program = $name eq 'health' ? 'admin' : $name;
+    unlink $socket;
+    my $pid = spawn($rbe, $name, {RBE_CONFIG => $rbe->{config}, $name eq 'health' ? (RBE_INSTANCE_WORKERS => 1) : ()},
+        "$rbe->{build}/cgi-bin/$program.fcgi", '--listen', $socket);
+    my $until = time + 30;
+    sleep 0.02 until -S $socket || time > $until;
+    return $pid;
 }
 
 # In a group of its own, so that whatever it leaves can be ended.
@@ -215,15 +224,24 @@ sub apache {
     return apache_main($rbe, $host, $port, example($host->{example}, @places, '/var/log/' => "$rbe->{dir}/log/", '*:80>' => "*:$port>"));
 }
 
-# A shared host's own configuration, and the user's directory in its web space.
+# A directory of the web space, as share/doc/shared-hosting.md makes it.
 sub apache_cgi {
     my ($rbe, $host, $port) = @_;
     my $web = "$rbe->{dir}/web";
-    make_path($web);
-    symlink "$rbe->{build}/cgi-bin", "$web/cgi-bin";
+    make_path("$web/cgi-bin");
     symlink "$rbe->{build}/share/rbe/errors", "$web/rbe-errors";
-    spew("$web/.htaccess", example($host->{example}, '/home/me/rbe/etc/rbe/rbe.yaml' => $rbe->{config}));
-    return apache_main($rbe, $host, $port, <<"CONF");
+    spew("$web/.htaccess", slurp($host->{example}));
+    for my $program (qw(latest download admin)) {
+        spew("$web/cgi-bin/$program.cgi", "#!/bin/sh\nRBE_CONFIG=$rbe->{config} exec $rbe->{build}/cgi-bin/$program.fcgi\n");
+        chmod 0755, "$web/cgi-bin/$program.cgi";
+    }
+    return apache_main($rbe, $host, $port, shared($web));
+}
+
+# What a shared host's own configuration says of a user's directory.
+sub shared {
+    my ($web) = @_;
+    return <<"CONF";
 DocumentRoot $web
 LimitRequestBody 0
 <Directory $web>

@@ -1,0 +1,46 @@
+# Follows a document: takes its code blocks and runs them in a shell, as a user in his home. What one block exports, the next one
+# has, as in one session.
+package Rbe::Shell;
+use strict;
+use warnings;
+use Rbe::Test qw(run);
+use Test::More;
+
+sub section {
+    my ($doc, $heading) = @_;
+    my ($text) = $doc =~ /^##+ \Q$heading\E[^\n]*\n(.*?)(?=^##? |\z)/ms or die "no section $heading";
+    return $text;
+}
+
+# Blocks indented by four spaces, each undone; a list item's own text is indented by less.
+sub blocks {
+    my $text = section(@_) =~ s/^```.*?^```$//msgr;
+    return map { s/^ {4}//mgr } $text =~ /(^ {4}[^\n]*\n(?:^ {4}[^\n]*\n|^\n(?= {4}))*)/mg;
+}
+
+# Those between ```.
+sub fenced { return section(@_) =~ /^```[^\n]*\n(.*?)^```$/msg }
+
+# root: a directory to change the root to; user: whom to become, when run by root.
+sub new { my ($class, %self) = @_; return bless {env => '', %self}, $class }
+
+sub run_it {
+    my ($self, $script) = @_;
+    my @as = $self->{user} ? ('setpriv', "--reuid=$self->{user}", "--regid=$self->{user}", '--clear-groups') : ();
+    my @in = $self->{root} ? ('chroot', $self->{root}) : ();
+    my $mark = '=== what is exported';
+    my ($status, $out, $err) = run(@in, @as, 'env', '-i', "HOME=$self->{home}", 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+        'DEBIAN_FRONTEND=noninteractive', 'sh', '-e', '-c', "cd\n$self->{env}\n$script\necho '$mark'\nexport -p");
+    ($out, my $exported) = split /^\Q$mark\E\n/m, $out, 2;
+    $self->{env} = join "\n", grep { /^export (?!HOME|PATH|PWD|OLDPWD)/ } split /\n/, $exported // '';
+    return ($status, $out, $err);
+}
+
+sub does {
+    my ($self, $what, $script) = @_;
+    my ($status, $out, $err) = $self->run_it($script);
+    is $status, 0, $what or diag "$script\n$out$err";
+    return $out;
+}
+
+1;
