@@ -77,7 +77,8 @@ static enum rbe_code mirror(struct rbe_cli *cli, struct rbe_err *e)
     if (cli->settings.mirror.targets.n == 0)
         return rbe_fail(e, RBE_REFUSED, "%s: mirror.targets is empty", cli->settings.file);
     RBE_TRY(rbe_cli_open(cli, RBE_APP_WRITE, e));
-    RBE_TRY(rbe_mirroring_run(cli->app, report_copy, cli, &failed, e));
+    bool verify = rbe_cli_value(cli, "--verify") != NULL;
+    RBE_TRY(rbe_mirroring_run(cli->app, verify, report_copy, cli, &failed, e));
     return failed ? rbe_fail(e, RBE_FAULT, "%u cop%s could not be made", failed, failed == 1 ? "y" : "ies") : RBE_OK;
 }
 
@@ -86,9 +87,14 @@ static const struct rbe_cli_option options[] = {
     {.name = NULL},
 };
 
+static const struct rbe_cli_option mirror_options[] = {
+    {.name = "--verify", .help = "read the copies that are there back as well"},
+    {.name = NULL},
+};
+
 static const struct rbe_cli_verb verbs[] = {
     {"", "", options, RBE_CLI_SETTINGS, run, "Work off the queue: build the incremental packages that are wanted."},
-    {"mirror", "", NULL, RBE_CLI_SETTINGS, mirror,
+    {"mirror", "", mirror_options, RBE_CLI_SETTINGS, mirror,
      "Copy to the mirror targets at once what is missing there, and take away what is gone here."},
     {.run = NULL},
 };

@@ -15,6 +15,7 @@
 #include "lib/core/deed.h"
 #include "lib/core/sweep.h"
 #include "lib/core/verify.h"
+#include "lib/store/mirror.h"
 #include "lib/wrap/arc.h"
 #include "lib/wrap/file.h"
 #include "lib/wrap/json.h"
@@ -314,6 +315,17 @@ static void verify_progress(void *arg, uint64_t done, uint64_t total)
         r->b->progress(r->b->arg, done, total);
 }
 
+/* What lies at the mirrors by now, the backup cannot know. */
+static enum rbe_code forget_copies(struct rbe_app *app, struct rbe_err *e)
+{
+    RBE_TRY(rbe_store_begin(app->store, RBE_BASE_RELEASES, e));
+    enum rbe_code code = rbe_mirror_copy_clear(app->store, e);
+    if (code == RBE_OK)
+        return rbe_store_commit(app->store, RBE_BASE_RELEASES, e);
+    rbe_store_rollback(app->store, RBE_BASE_RELEASES);
+    return code;
+}
+
 static enum rbe_code check(struct restoring *r, struct rbe_err *e)
 {
     rbe_autoptr(app) struct rbe_app *app = NULL;
@@ -336,6 +348,7 @@ static enum rbe_code check(struct restoring *r, struct rbe_err *e)
     RBE_TRY(rbe_deed_record(app, &(struct rbe_deed){.action = "restore",
                                                     .facts = {{"packages", .number = (int64_t)r->sum->packages},
                                                               {"left_out", .number = (int64_t)r->sum->left_out}}}, e));
+    RBE_TRY(forget_copies(app, e));
     return rbe_store_settle(app->store, e);
 }
 

@@ -242,6 +242,17 @@ static const char *mark_of(struct rbe_arena *arena, const struct rbe_mirror_targ
     return rbe_arena_strfmt(arena, "mirror queued %s", target->name);
 }
 
+/* A job that was done, and yet there is no copy: it was lost, or there was no such target then. */
+static enum rbe_code queue_one(struct rbe_app *app, struct rbe_job *j, int64_t now, struct rbe_arena *arena,
+                               struct rbe_err *e)
+{
+    struct rbe_job was;
+    bool new;
+
+    RBE_TRY(rbe_job_put(app->store, j, &new, e));
+    return new || j->state != RBE_JOB_DONE ? RBE_OK : rbe_job_retry(app->store, j->id, now, arena, &was, e);
+}
+
 /* Puts jobs for a page of packages, in one transaction with the mark. */
 static enum rbe_code queue_page(struct rbe_app *app, const struct rbe_mirror_target *target, int64_t now,
                                 const struct rbe_package *packages, size_t n, struct rbe_arena *arena, struct rbe_err *e)
@@ -254,7 +265,7 @@ static enum rbe_code queue_page(struct rbe_app *app, const struct rbe_mirror_tar
                             .run_at = now};
 
         j.subject = rbe_arena_strfmt(arena, "%s:%lld", target->name, (long long)packages[i].id);
-        code = rbe_job_put(app->store, &j, NULL, e);
+        code = queue_one(app, &j, now, arena, e);
     }
     if (code == RBE_OK)
         code = rbe_mark_put(app->store, mark_of(arena, target), packages[n - 1].id, e);
@@ -376,37 +387,66 @@ enum rbe_code rbe_mirroring_sweep(struct rbe_app *app, int64_t now, struct rbe_e
 
 /* ---- all at once ---- */
 
-static enum rbe_code run_target(struct rbe_app *app, const struct rbe_mirror_target *target,
-                                rbe_mirroring_report *report, void *arg, unsigned *failed, struct rbe_err *e)
+struct run {
+    struct rbe_app *app;
+    rbe_mirroring_report *report;
+    void *arg;
+    unsigned failed;
+};
+
+static bool made(struct run *r, const struct copying *c)
+{
+    enum rbe_code code = copy(c);
+
+    r->failed += code != RBE_OK;
+    r->report(r->arg, c->target->name, c->package->path, code == RBE_OK ? NULL : c->e);
+    return code == RBE_OK;
+}
+
+static enum rbe_code forget(const struct copying *c, struct rbe_err *e)
+{
+    struct rbe_store *s = c->app->store;
+
+    RBE_TRY(rbe_store_begin(s, RBE_BASE_RELEASES, e));
+    return end(c->app, RBE_BASE_RELEASES, rbe_mirror_copy_del(s, c->package->id, c->target->name, e), e);
+}
+
+/* verify: all packages, else those that have no copy. A copy that is not good and cannot be made good is no longer used;
+ * of a target that cannot be reached nothing is known. */
+static enum rbe_code run_target(struct run *r, const struct rbe_mirror_target *target, bool verify, struct rbe_err *e)
 {
     rbe_auto(arena) struct rbe_arena arena = {0};
+    struct rbe_store *s = r->app->store;
     struct rbe_package *packages;
     int64_t after = 0;
     size_t n;
 
     do {
         rbe_arena_reset(&arena);
-        RBE_TRY(rbe_package_uncopied(app->store, target->name, after, PAGE, &arena, &packages, &n, e));
+        RBE_TRY(verify ? rbe_package_list(s, 0, after, PAGE, &arena, &packages, &n, e)
+                       : rbe_package_uncopied(s, target->name, after, PAGE, &arena, &packages, &n, e));
         for (size_t i = 0; i < n; i++) {
             struct rbe_err of_one = {0};
-            struct copying c = {.app = app, .target = target, .package = &packages[i], .arena = &arena, .e = &of_one};
-            enum rbe_code code = copy(&c);
+            struct copying c = {.app = r->app, .target = target, .package = &packages[i], .arena = &arena, .e = &of_one};
 
             after = packages[i].id;
-            *failed += code != RBE_OK;
-            report(arg, target->name, packages[i].path, code == RBE_OK ? NULL : &of_one);
+            if (packages[i].purged_at || made(r, &c) || of_one.code == RBE_UNAVAILABLE)
+                continue;
+            if (verify)
+                RBE_TRY(forget(&c, e));
         }
     } while (n == PAGE);
     return RBE_OK;
 }
 
-enum rbe_code rbe_mirroring_run(struct rbe_app *app, rbe_mirroring_report *report, void *arg, unsigned *ret_failed,
-                                struct rbe_err *e)
+enum rbe_code rbe_mirroring_run(struct rbe_app *app, bool verify, rbe_mirroring_report *report, void *arg,
+                                unsigned *ret_failed, struct rbe_err *e)
 {
     const struct rbe_mirror_target *targets = app->settings->mirror.targets.v;
+    struct run r = {.app = app, .report = report, .arg = arg};
 
-    *ret_failed = 0;
     for (size_t i = 0; i < app->settings->mirror.targets.n; i++)
-        RBE_TRY(run_target(app, &targets[i], report, arg, ret_failed, e));
+        RBE_TRY(run_target(&r, &targets[i], verify, e));
+    *ret_failed = r.failed;
     return rbe_mirroring_sweep(app, rbe_clock_now(), e);
 }

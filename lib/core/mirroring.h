@@ -21,10 +21,11 @@ enum rbe_code rbe_mirroring_copy(struct rbe_app *app, struct rbe_job *j, struct 
 /* A chore: takes away the copies of packages whose own files are gone. */
 enum rbe_code rbe_mirroring_sweep(struct rbe_app *app, int64_t now, struct rbe_err *e) RBE_MUST_USE;
 
-/* Copies at once all that is missing at the targets, and sweeps them. `report` is told of each copy; e is NULL when it
+/* Copies at once all that is missing at the targets, and sweeps them; with verify, the copies that are there are
+ * read back once more, and what is not good is copied anew or no longer used. `report` is told of each copy; e is NULL when it
  * went well. *ret_failed counts those that did not. */
 typedef void rbe_mirroring_report(void *arg, const char *target, const char *path, const struct rbe_err *e);
-enum rbe_code rbe_mirroring_run(struct rbe_app *app, rbe_mirroring_report *report, void *arg, unsigned *ret_failed,
-                                struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_mirroring_run(struct rbe_app *app, bool verify, rbe_mirroring_report *report, void *arg,
+                                unsigned *ret_failed, struct rbe_err *e) RBE_MUST_USE;
 
 #endif

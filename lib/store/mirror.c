@@ -30,6 +30,11 @@ enum rbe_code rbe_mirror_copy_del(struct rbe_store *s, int64_t package, const ch
     return rbe_sql_run(s, RBE_SQL_MIRROR_COPY_DEL, RBE_DB_VALUES(rbe_db_int(package), rbe_db_text(target)), NULL, e);
 }
 
+enum rbe_code rbe_mirror_copy_clear(struct rbe_store *s, struct rbe_err *e)
+{
+    return rbe_sql_run(s, RBE_SQL_MIRROR_COPY_CLEAR, RBE_DB_NONE, NULL, e);
+}
+
 enum rbe_code rbe_mirror_copy_count(struct rbe_store *s, const char *target, int64_t *ret, struct rbe_err *e)
 {
     return rbe_sql_number(s, RBE_SQL_MIRROR_COPY_COUNT, RBE_DB_VALUES(rbe_db_text(target)), ret, e);

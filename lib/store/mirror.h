@@ -14,6 +14,8 @@ enum rbe_code rbe_mirror_copy_put(struct rbe_store *s, int64_t package, const ch
                                   struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_mirror_copy_del(struct rbe_store *s, int64_t package, const char *target, struct rbe_err *e)
     RBE_MUST_USE;
+/* Forgets all copies at all targets, so that each is looked at again before it is used. */
+enum rbe_code rbe_mirror_copy_clear(struct rbe_store *s, struct rbe_err *e) RBE_MUST_USE;
 /* Copies at the target of packages that are not purged. */
 enum rbe_code rbe_mirror_copy_count(struct rbe_store *s, const char *target, int64_t *ret, struct rbe_err *e)
     RBE_MUST_USE;

@@ -155,6 +155,7 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
                                     "ON CONFLICT (package, mirror) DO UPDATE SET verified_at = excluded.verified_at"),
     [RBE_SQL_MIRROR_COPY_DEL] =
         RELEASES("mirror copy del", "DELETE FROM mirror_copy WHERE package = ?1 AND mirror = ?2"),
+    [RBE_SQL_MIRROR_COPY_CLEAR] = RELEASES("mirror copy clear", "DELETE /*scan*/ FROM mirror_copy"),
     [RBE_SQL_MIRROR_COPY_COUNT] =
         RELEASES("mirror copy count", "SELECT count(*) FROM mirror_copy m JOIN package p ON p.id = m.package "
                                       "WHERE m.mirror = ?1 AND p.purged_at = 0"),

@@ -3,7 +3,7 @@ use strict;
 use warnings;
 use lib 'tests/lib';
 use Rbe::Golden;
-use Rbe::Test qw(slurp spew);
+use Rbe::Test qw(slurp spew $JSON);
 use Test::More;
 
 tool(qw(rbe-admin init));
@@ -35,6 +35,18 @@ is_deeply [glob "$DIR/one/p/*/.*.part"], [], 'and nothing else';
 mkdir "$DIR/two" or die $!;
 golden 'batch-again' => qw(rbe-batch mirror);
 golden 'batch-idle' => qw(rbe-batch mirror);
+# A copy that was damaged there is made anew, one that cannot be is not used any more.
+spew($copy, 'fir');
+golden 'batch-verify' => qw(rbe-batch mirror --verify);
+is slurp($copy), 'first', 'the copy is good again';
+my ($source) = glob "$DIR/home/packages/p/*/my-app-*";
+spew($copy, 'fir');
+rename $source, "$DIR/kept" or die $!;
+golden 'batch-lost' => qw(rbe-batch mirror --verify);
+my ($one) = grep { $_->{target} // '' eq 'one' } @{$JSON->decode((tool(qw(rbe-admin mirror list --json)))[1])};
+is $one->{copies}, 0, 'no longer used';
+rename "$DIR/kept", $source or die $!;
+golden 'batch-found' => qw(rbe-batch mirror);
 golden 'list-copied' => qw(rbe-admin mirror list);
 golden 'list-json' => qw(rbe-admin mirror list --json);
 golden 'help-list' => qw(rbe-admin mirror list --help);
