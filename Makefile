@@ -214,6 +214,8 @@ docdir = $(datadir)/doc/rbe
 unitdir = $(prefix)/lib/systemd/system
 sysusersdir = $(prefix)/lib/sysusers.d
 tmpfilesdir = $(prefix)/lib/tmpfiles.d
+bashdir = $(datadir)/bash-completion/completions
+zshdir = $(datadir)/zsh/site-functions
 DOCS = README.md CHANGELOG.md CONTRIBUTING.md LICENSE lighttpd.conf.example \
        $(wildcard share/doc/*.md etc/*.lua etc/*.conf) etc/htaccess
 into = $(DESTDIR)$(1)
@@ -227,7 +229,8 @@ install: all
 	$(Q)$(INSTALL) -d $(call into,$(bindir)) $(call into,$(cgidir)) $(call into,$(libexecdir)) $(call into,$(errordir)) \
 	$(call into,$(libdir))/pkgconfig $(call into,$(includedir)) \
 	$(addprefix $(call into,$(mandir))/man,1 3 5 8) $(call into,$(docdir)) $(call into,$(sysconfdir))/rbe \
-	$(call into,$(wwwdir)) $(call into,$(unitdir)) $(call into,$(sysusersdir)) $(call into,$(tmpfilesdir))
+	$(call into,$(wwwdir)) $(call into,$(unitdir)) $(call into,$(sysusersdir)) $(call into,$(tmpfilesdir)) \
+	$(call into,$(bashdir)) $(call into,$(zshdir))
 	$(Q)$(INSTALL) -m 755 $(BIN:%=$(B)/bin/%) $(B)/bin/rbe-serve $(call into,$(bindir))
 	$(Q)$(INSTALL) -m 755 $(CGI:%=$(B)/cgi-bin/%.fcgi) $(call into,$(cgidir))
 	$(Q)$(INSTALL) -m 755 $(LIBEXEC:%=$(B)/libexec/rbe/%) $(call into,$(libexecdir))
@@ -237,6 +240,9 @@ install: all
 	$(Q)$(INSTALL) -m 644 $(ERRORS)/*.html $(call into,$(errordir))
 	$(Q)$(INSTALL) -m 644 share/www/* $(call into,$(wwwdir))
 	$(Q)for page in share/man/*.[1358]; do $(INSTALL) -m 644 $$page $(call into,$(mandir))/man$${page##*.} || exit 1; done
+	$(Q)for p in $(BIN); do $(B)/bin/$$p --completion bash > $(call into,$(bashdir))/$$p && \
+	$(B)/bin/$$p --completion zsh > $(call into,$(zshdir))/_$$p && \
+	chmod 644 $(call into,$(bashdir))/$$p $(call into,$(zshdir))/_$$p || exit 1; done
 	$(Q)$(INSTALL) -m 644 $(DOCS) $(call into,$(docdir))
 	$(Q)$(INSTALL) -m 644 etc/rbe.yaml.example $(call into,$(sysconfdir))/rbe
 	$(Q)$(call filled,etc/rbe.cron.in,$(docdir)/rbe.cron)
@@ -260,6 +266,7 @@ uninstall:
 	$(call into,$(libdir))/librbe-update.a $(call into,$(libdir))/pkgconfig/rbe-update.pc $(call into,$(includedir))/rbe_update.h \
 	$(addprefix $(call into,$(docdir))/,$(notdir $(DOCS)) rbe.cron rbe.logrotate) $(call into,$(errordir))/*.html \
 	$(patsubst share/www/%,$(call into,$(wwwdir))/%,$(wildcard share/www/*)) \
+	$(BIN:%=$(call into,$(bashdir))/%) $(BIN:%=$(call into,$(zshdir))/_%) \
 	$(call into,$(sysusersdir))/rbe.conf $(call into,$(tmpfilesdir))/rbe.conf \
 	$(patsubst %,$(call into,$(unitdir))/rbe-%,$(foreach u,latest download admin health,$(u).socket $(u).service) \
 	batch.service batch-run.service batch-run.timer)

@@ -151,23 +151,29 @@ static void put_verified(struct watching *v, const struct rbe_verified *sum)
         rbe_jsonw_arr_end(&v->w);
         rbe_jsonw_int(&v->w, "packages", (int64_t)sum->packages);
         rbe_jsonw_int(&v->w, "bytes", (int64_t)sum->bytes);
+        rbe_jsonw_int(&v->w, "repaired", (int64_t)sum->repaired);
         rbe_jsonw_obj_end(&v->w);
         rbe_str_putc(&cli->out, '\n');
         return;
     }
     if (sum->findings)
         rbe_table_put(&v->t, &cli->out);
-    rbe_str_putf(&cli->out, "%llu packages, %s verified, %llu findings\n", (unsigned long long)sum->packages,
+    rbe_str_putf(&cli->out, "%llu packages, %s verified, %llu findings", (unsigned long long)sum->packages,
                  rbe_table_size_text(&cli->arena, (int64_t)sum->bytes), (unsigned long long)sum->findings);
+    if (sum->repaired)
+        rbe_str_putf(&cli->out, ", %llu of them repaired", (unsigned long long)sum->repaired);
+    rbe_str_putc(&cli->out, '\n');
 }
 
 enum rbe_code rbe_admin_verify(struct rbe_cli *cli, struct rbe_err *e)
 {
     static const struct rbe_table_column columns[] = {{"FINDING", false}, {"PATH", false}, {"DETAIL", false}};
     struct watching v = {.cli = cli, .w = {.out = &cli->out}};
-    struct rbe_verify what = {.found = found, .progress = progress, .arg = &v};
+    struct rbe_verify what = {.repair = rbe_cli_value(cli, "--repair") != NULL, .found = found, .progress = progress,
+                              .arg = &v};
     struct rbe_verified sum;
 
+    RBE_TRY(rbe_cli_open(cli, what.repair ? RBE_APP_WRITE : RBE_APP_READ, e));
     rbe_progress_init(&v.bar, "verifying");
     rbe_table_init(&v.t, &cli->arena, columns, RBE_COUNT(columns));
     if (cli->json) {
@@ -181,7 +187,8 @@ enum rbe_code rbe_admin_verify(struct rbe_cli *cli, struct rbe_err *e)
         return code;
     }
     put_verified(&v, &sum);
-    if (sum.findings)
-        return rbe_fail(e, RBE_FAULT, "verify: %llu findings", (unsigned long long)sum.findings);
+    if (sum.findings > sum.repaired)
+        return rbe_fail(e, RBE_FAULT, "verify: %llu findings%s", (unsigned long long)(sum.findings - sum.repaired),
+                        what.repair ? " that could not be repaired" : "");
     return RBE_OK;
 }

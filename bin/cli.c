@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bin/completion.h"
 #include "lib/base/codec.h"
 #include "lib/base/log.h"
 
@@ -332,6 +333,17 @@ static enum rbe_code run_verb(struct rbe_cli *cli, struct rbe_err *e)
     return v->run(cli, e);
 }
 
+/* `--completion SHELL` alone is for make install, and in no help. */
+static bool asks_completion(struct rbe_cli *cli, int argc, char **argv, enum rbe_code *ret, struct rbe_err *e)
+{
+    if (argc != 3 || strcmp(argv[1], "--completion") != 0)
+        return false;
+    *ret = rbe_completion_put(cli->program, argv[2], &cli->out)
+               ? rbe_cli_flush(cli, e)
+               : rbe_fail(e, RBE_USAGE, "--completion must be bash or zsh");
+    return true;
+}
+
 static enum rbe_code run(struct rbe_cli *cli, struct rbe_err *e)
 {
     enum rbe_code code = RBE_OK;
@@ -371,9 +383,12 @@ int rbe_cli_main(const struct rbe_cli_program *program, int argc, char **argv)
 
     rbe_log_name_set(program->name);
     cli->program = program;
-    enum rbe_code code = rbe_cli_parse(cli, argc, argv, &e);
-    if (code == RBE_OK)
-        code = run(cli, &e);
+    enum rbe_code code;
+    if (!asks_completion(cli, argc, argv, &code, &e)) {
+        code = rbe_cli_parse(cli, argc, argv, &e);
+        if (code == RBE_OK)
+            code = run(cli, &e);
+    }
     if (code != RBE_OK)
         complain(cli, &e);
     int status = code == RBE_OK ? cli->exit : rbe_code_info(code)->exit;

@@ -57,6 +57,11 @@ static const struct rbe_cli_option backup_options[] = {
     {.name = NULL},
 };
 
+static const struct rbe_cli_option verify_options[] = {
+    {.name = "--repair", .help = "put orphans aside, build lost patches again, mend offers"},
+    {.name = NULL},
+};
+
 static const struct rbe_cli_option audit_options[] = {
     {.name = "--limit", .value = "N", .help = "at most so many (100)"},
     {.name = "--since", .value = "SPAN", .help = "only the last of it, such as 7d"},
@@ -110,7 +115,7 @@ static const struct rbe_cli_verb verbs[] = {
      "Write databases and packages into a new FILE (- for standard output) while all goes on."},
     {"restore", "FILE", NULL, RBE_CLI_SETTINGS, rbe_admin_restore,
      "Put a backup where there is no installation, or an empty one that nobody uses."},
-    {"verify", "", NULL, RBE_CLI_READ, rbe_admin_verify,
+    {"verify", "", verify_options, RBE_CLI_SETTINGS, rbe_admin_verify,
      "Compare the database with the disk and every package with its hash."},
     {.run = NULL},
 };

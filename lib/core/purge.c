@@ -11,6 +11,7 @@
 #include "lib/core/depot.h"
 #include "lib/core/vercmp.h"
 #include "lib/core/webhook.h"
+#include "lib/store/change.h"
 #include "lib/store/mark.h"
 #include "lib/store/resource.h"
 #include "lib/store/stock.h"
@@ -139,6 +140,7 @@ static enum rbe_code mark_old(struct rbe_app *app, const struct rbe_resource *r,
     sum->bytes += of_this.bytes;
     if (old == 0)
         return RBE_OK;
+    rbe_store_touch(app->store, r->rid);
     return rbe_deed_record(app, &(struct rbe_deed){.action = "purge", .rid = r->rid,
                                                    .facts = {{"packages", .number = of_this.packages},
                                                              {"patches", .number = of_this.patches},
@@ -343,6 +345,7 @@ enum rbe_code rbe_purge_remove(struct rbe_app *app, struct rbe_job *j, struct rb
         return code;
     }
     RBE_TRY(rbe_store_begin(app->store, RBE_BASE_RELEASES, e));
+    rbe_store_touch(app->store, o.rid);
     RBE_TRY(end(app, RBE_BASE_RELEASES, rbe_stock_removed(app->store, j->target, rbe_clock_now(), e), e));
     *ret_note = rbe_arena_strfmt(arena, "removed %s", o.package.path);
     return RBE_OK;

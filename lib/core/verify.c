@@ -14,11 +14,17 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
+#include "lib/core/deed.h"
 #include "lib/core/depot.h"
 #include "lib/core/digest.h"
+#include "lib/core/wish.h"
+#include "lib/store/change.h"
 #include "lib/store/package.h"
+#include "lib/store/resource.h"
+#include "lib/store/version.h"
+#include "lib/wrap/file.h"
 
-enum { PAGE = 256, GRACE_SECONDS = 2 };
+enum { PAGE = 256, GRACE_SECONDS = 2, ASIDE_SECONDS = 60 * 60 };
 #define MANIFEST "manifest"
 
 const char *rbe_finding_name(enum rbe_finding f)
@@ -29,6 +35,7 @@ const char *rbe_finding_name(enum rbe_finding f)
         [RBE_FINDING_HASH] = "hash",
         [RBE_FINDING_MANIFEST] = "manifest",
         [RBE_FINDING_ORPHAN] = "orphan",
+        [RBE_FINDING_ROW] = "row",
     };
 
     return (unsigned)f < RBE_FINDING_MAX ? names[f] : "unknown";
@@ -216,6 +223,91 @@ static void check_package(struct run *r, const struct rbe_package *p, struct rbe
     check_manifest(r, p);
 }
 
+/* ---- mending ---- */
+
+static enum rbe_code record(struct run *r, const char *what, const char *path, struct rbe_err *e)
+{
+    return rbe_deed_record(r->app, &(struct rbe_deed){.action = "verify repair", .subject = path,
+                                                      .facts = {{"what", .text = what}}}, e);
+}
+
+/* Moves packages/<below> to aside/<below>. */
+static enum rbe_code put_aside(struct run *r, const char *below, struct rbe_err *e)
+{
+    rbe_auto(arena) struct rbe_arena arena = {0};
+    const char *from = rbe_depot_path(r->app, &arena, below);
+    const char *to = rbe_app_path(r->app, &arena, rbe_arena_strfmt(&arena, "aside/%s", below));
+    const char *slash = strrchr(to, '/');
+
+    RBE_TRY(record(r, "put aside", below, e));
+    RBE_TRY(rbe_dir_make(rbe_arena_strndup(&arena, to, (size_t)(slash - to)), 0700, e));
+    if (rename(from, to) < 0)
+        return rbe_fail_errno(e, "cannot move %s to %s", from, to);
+    /* its directory goes when nothing else is in it */
+    if (strchr(below + 2, '/'))
+        (void)rmdir(rbe_arena_strndup(&arena, from, (size_t)(strrchr(from, '/') - from)));
+    return RBE_OK;
+}
+
+static enum rbe_code forget_patch(struct run *r, const struct rbe_package *p, struct rbe_err *e)
+{
+    struct rbe_store *store = r->app->store;
+
+    RBE_TRY(rbe_store_begin(store, RBE_BASE_RELEASES, e));
+    enum rbe_code code = rbe_package_forget(store, p->id, e);
+
+    if (code == RBE_OK)
+        code = record(r, "patch built anew", p->path, e);
+    if (code == RBE_OK)
+        return rbe_store_commit(store, RBE_BASE_RELEASES, e);
+    rbe_store_rollback(store, RBE_BASE_RELEASES);
+    return code;
+}
+
+static enum rbe_code forget_jobs(struct run *r, const struct rbe_package *p, struct rbe_err *e)
+{
+    struct rbe_store *store = r->app->store;
+
+    RBE_TRY(rbe_store_begin(store, RBE_BASE_USAGE, e));
+    enum rbe_code code = rbe_job_forget_pair(store, p->target, p->source, e);
+
+    if (code == RBE_OK)
+        return rbe_store_commit(store, RBE_BASE_USAGE, e);
+    rbe_store_rollback(store, RBE_BASE_USAGE);
+    return code;
+}
+
+/* Builds a patch anew that is not whole: its row goes first, so that nobody is sent to it, then its files, and its job comes
+ * again. A process that dies in between leaves an orphan, and a pair that clients ask for again. */
+static enum rbe_code renew_patch(struct run *r, const struct rbe_package *p, struct rbe_err *e)
+{
+    rbe_auto(arena) struct rbe_arena arena = {0};
+    struct rbe_package_origin target, source;
+    bool found_both;
+
+    RBE_TRY(forget_patch(r, p, e));
+    rbe_depot_drop(r->app, p->path);
+    RBE_TRY(forget_jobs(r, p, e));
+    RBE_TRY(rbe_wish_ends(r->app, p->target, p->source, &arena, &target, &source, &found_both, e));
+    if (!found_both || !rbe_wish_usable(&target, &source))
+        return RBE_OK;
+    const struct rbe_wish wish = {.target = &target.package, .source = &source.package, .format = p->format,
+                                  .tier = RBE_WISH_NAMED};
+    return rbe_wish_put(r->app, &wish, NULL, e);
+}
+
+static void mend_package(struct run *r, const struct rbe_package *p, uint64_t findings)
+{
+    struct rbe_err e = {0};
+
+    if (!r->v->repair || p->format == RBE_FORMAT_FULL)
+        return;
+    if (renew_patch(r, p, &e) == RBE_OK)
+        r->sum->repaired += findings;
+    else
+        found(r, RBE_FINDING_ROW, p->path, e.text);
+}
+
 /* Goes through the rows behind r->last. What is purged may be there or gone; what was removed may not be there. */
 static enum rbe_code walk(struct run *r, void (*each)(struct run *r, const struct rbe_package *p, struct rbe_arena *a),
                           struct rbe_err *e)
@@ -245,9 +337,13 @@ static void each_size(struct run *r, const struct rbe_package *p, struct rbe_are
 
 static void each_check(struct run *r, const struct rbe_package *p, struct rbe_arena *arena)
 {
-    remember(r, p);
+    uint64_t before = r->sum->findings;
+
     if (!p->purged_at)
         check_package(r, p, arena);
+    if (r->sum->findings > before)
+        mend_package(r, p, r->sum->findings - before);
+    remember(r, p);
 }
 
 static void each_remember(struct run *r, const struct rbe_package *p, struct rbe_arena *arena)
@@ -258,24 +354,33 @@ static void each_remember(struct run *r, const struct rbe_package *p, struct rbe
 
 /* ---- what no row names ---- */
 
-static bool changed_lately(const char *path)
+/* Whether it was changed, or moved to where it is, in the last seconds. */
+static bool is_younger(const char *path, int64_t seconds)
 {
     struct stat st;
 
     if (lstat(path, &st) != 0)
         return false;
     int64_t age = rbe_clock_now() - (int64_t)st.st_ctime;
-    return age >= 0 && age < GRACE_SECONDS;
+    return age >= 0 && age < seconds;
 }
 
 /* The file or the directory it was moved in with. */
-static bool is_young(struct run *r, const char *below)
+static bool is_young(struct run *r, const char *below, int64_t seconds)
 {
     rbe_auto(arena) struct rbe_arena arena = {0};
     const char *path = rbe_depot_path(r->app, &arena, below);
     const char *dir = rbe_arena_strndup(&arena, path, (size_t)(strrchr(path, '/') - path));
 
-    return changed_lately(path) || (strchr(below + 2, '/') && changed_lately(dir));
+    return is_younger(path, seconds) || (strchr(below + 2, '/') && is_younger(dir, seconds));
+}
+
+/* With a patch that was forgotten since the disk was listed. */
+static bool is_gone(struct run *r, const char *below)
+{
+    rbe_auto(arena) struct rbe_arena arena = {0};
+
+    return access(rbe_depot_path(r->app, &arena, below), F_OK) < 0 && errno == ENOENT;
 }
 
 static size_t count_young(struct run *r)
@@ -283,8 +388,26 @@ static size_t count_young(struct run *r)
     size_t young = 0;
 
     for (size_t i = 0; i < r->disk.n; i++)
-        young += *r->disk.v[i] && !paths_has(&r->rows, r->disk.v[i]) && is_young(r, r->disk.v[i]);
+        young += *r->disk.v[i] && !paths_has(&r->rows, r->disk.v[i]) && is_young(r, r->disk.v[i], GRACE_SECONDS);
     return young;
+}
+
+/* A publisher that waits for the database may be about to name a file of late, so that stays where it is. */
+static void orphan(struct run *r, const char *below, bool young)
+{
+    struct rbe_err e = {0};
+
+    if (!r->v->repair || young) {
+        found(r, RBE_FINDING_ORPHAN, below, r->v->repair ? "no row names it, and it is too young to be put aside"
+                                                         : "no row names it");
+        return;
+    }
+    if (put_aside(r, below, &e) != RBE_OK) {
+        found(r, RBE_FINDING_ORPHAN, below, e.text);
+        return;
+    }
+    r->sum->repaired++;
+    found(r, RBE_FINDING_ORPHAN, below, "no row names it: put aside");
 }
 
 static enum rbe_code find_orphans(struct run *r, struct rbe_err *e)
@@ -298,9 +421,70 @@ static enum rbe_code find_orphans(struct run *r, struct rbe_err *e)
         RBE_TRY(walk(r, each_remember, e));
         paths_sort(&r->rows);
     }
+    /* all ages first: a directory that something is moved out of is as young as that */
+    rbe_autofree bool *young = rbe_alloc_array(r->disk.n, sizeof(*young));
+    for (size_t i = 0; i < r->disk.n; i++) {
+        if (*r->disk.v[i] && (paths_has(&r->rows, r->disk.v[i]) || is_gone(r, r->disk.v[i])))
+            r->disk.v[i] = "";
+        else if (*r->disk.v[i])
+            young[i] = is_young(r, r->disk.v[i], r->v->patience ? r->v->patience : ASIDE_SECONDS);
+    }
     for (size_t i = 0; i < r->disk.n; i++)
-        if (*r->disk.v[i] && !paths_has(&r->rows, r->disk.v[i]))
-            found(r, RBE_FINDING_ORPHAN, r->disk.v[i], "no row names it");
+        if (*r->disk.v[i])
+            orphan(r, r->disk.v[i], young[i]);
+    return RBE_OK;
+}
+
+/* ---- rows that others contradict ---- */
+
+static enum rbe_code mend_offers(struct run *r, const struct rbe_resource *resource, struct rbe_err *e)
+{
+    struct rbe_store *store = r->app->store;
+
+    RBE_TRY(rbe_store_begin(store, RBE_BASE_RELEASES, e));
+    rbe_store_touch(store, resource->rid);
+    enum rbe_code code = rbe_offer_refresh(store, resource->id, e);
+
+    if (code == RBE_OK)
+        code = record(r, "offers made anew", resource->rid, e);
+    if (code == RBE_OK)
+        return rbe_store_commit(store, RBE_BASE_RELEASES, e);
+    rbe_store_rollback(store, RBE_BASE_RELEASES);
+    return code;
+}
+
+static enum rbe_code check_resource(struct run *r, const struct rbe_resource *resource, struct rbe_err *e)
+{
+    char detail[96];
+    int64_t wrong;
+
+    RBE_TRY(rbe_offer_count_wrong(r->app->store, resource->id, &wrong, e));
+    if (wrong == 0)
+        return RBE_OK;
+    (void)snprintf(detail, sizeof(detail), "%lld of its offers are not what its versions say", (long long)wrong);
+    found(r, RBE_FINDING_ROW, resource->rid, detail);
+    if (r->v->repair) {
+        RBE_TRY(mend_offers(r, resource, e));
+        r->sum->repaired++;
+    }
+    return RBE_OK;
+}
+
+static enum rbe_code check_resources(struct run *r, struct rbe_err *e)
+{
+    rbe_auto(arena) struct rbe_arena arena = {0};
+    struct rbe_resource_filter page = {.rid = "", .name = "", .limit = PAGE};
+    struct rbe_resource *rows;
+    int64_t total;
+    size_t n;
+
+    do {
+        rbe_arena_reset(&arena);
+        RBE_TRY(rbe_resource_list(r->app->store, &page, &arena, &rows, &n, &total, e));
+        for (size_t i = 0; i < n; i++)
+            RBE_TRY(check_resource(r, &rows[i], e));
+        page.offset += (int64_t)n;
+    } while (n && page.offset < total);
     return RBE_OK;
 }
 
@@ -309,6 +493,7 @@ static enum rbe_code verify(struct run *r, struct rbe_err *e)
     RBE_TRY(rbe_store_check(r->app->store, e));
     RBE_TRY(list_disk(r, e));
     RBE_TRY(walk(r, each_size, e));
+    RBE_TRY(check_resources(r, e));
     RBE_TRY(walk(r, each_check, e));
     return find_orphans(r, e);
 }

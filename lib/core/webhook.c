@@ -14,7 +14,7 @@
 enum { PAGE = 100, TIMEOUT_MS = 10000, ANSWER_MAX = 64 << 10 };
 #define MARK "announced package"
 /* Before any patch, which takes longer. */
-#define WEIGHT (INT64_C(1) << 40)
+#define WEIGHT (INT64_C(1) << 60)
 
 static const struct {
     const char *name;

@@ -161,6 +161,14 @@ enum rbe_code rbe_package_newest(struct rbe_store *s, const char *target, struct
                         read_package, arena, ret, ret_found, e);
 }
 
+enum rbe_code rbe_package_forget(struct rbe_store *s, int64_t patch, struct rbe_err *e)
+{
+    struct rbe_db_values one = RBE_DB_VALUES(rbe_db_int(patch));
+
+    RBE_TRY(rbe_sql_run(s, RBE_SQL_PACKAGE_FORGET_COPIES, one, NULL, e));
+    return rbe_sql_run(s, RBE_SQL_PACKAGE_FORGET, one, NULL, e);
+}
+
 static void read_origin(struct rbe_db_stmt *st, struct rbe_arena *arena, void *ret)
 {
     struct rbe_package_origin *o = ret;

@@ -75,6 +75,9 @@ enum rbe_code rbe_package_stale_copy(struct rbe_store *s, const char *target, in
 enum rbe_code rbe_package_newest(struct rbe_store *s, const char *target, struct rbe_arena *arena,
                                  struct rbe_package *ret, bool *ret_found, struct rbe_err *e) RBE_MUST_USE;
 
+/* Forgets a patch, and that it was copied anywhere, in the caller's transaction, so that it can be built again. */
+enum rbe_code rbe_package_forget(struct rbe_store *s, int64_t patch, struct rbe_err *e) RBE_MUST_USE;
+
 /* What a download needs to know of a package, in one statement. */
 struct rbe_package_origin {
     struct rbe_package package;

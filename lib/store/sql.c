@@ -27,6 +27,15 @@
 #define OFFER_BY "CASE r.ordering WHEN 0 THEN v.order_by ELSE 0 END"
 #define OFFER_KEY "CASE WHEN r.ordering = 0 AND v.order_by > 0 THEN v.order_key ELSE x'' END"
 
+#define OFFER_ALL "resource, system, arch, channel, order_by, order_key, number, version, package"
+#define OFFERS_AS_THEY_SHOULD_BE                                                                                   \
+    "SELECT " OFFER_ALL " FROM (SELECT r.id AS resource, p.system AS system, p.arch AS arch, v.channel AS channel, " \
+    OFFER_BY " AS order_by, " OFFER_KEY " AS order_key, v.number AS number, v.id AS version, p.id AS package, "    \
+    "row_number() OVER (PARTITION BY p.system, p.arch, v.channel, " OFFER_BY " "                                   \
+    "ORDER BY " OFFER_KEY " DESC, v.number DESC) AS place "                                                        \
+    "FROM resource r JOIN version v ON v.resource = r.id JOIN package p ON p.version = v.id "                      \
+    "WHERE r.id = ?1 AND v.withdrawn_at = 0 AND p.format = 0 AND p.purged_at = 0) WHERE place = 1"
+
 #define RELEASES(word, sql) {.base = RBE_BASE_RELEASES, .name = word, .text = sql}
 #define USAGE(word, sql) {.base = RBE_BASE_USAGE, .name = word, .text = sql}
 
@@ -93,17 +102,11 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
                                                         "AND (?2 < 0 OR channel = ?2)"),
 
     [RBE_SQL_OFFER_CLEAR] = RELEASES("offer clear", "DELETE FROM offer WHERE resource = ?1"),
-    [RBE_SQL_OFFER_FILL] =
-        RELEASES("offer fill", "INSERT INTO offer (resource, system, arch, channel, order_by, order_key, number, "
-                               "version, package) SELECT resource, system, arch, channel, order_by, order_key, number, "
-                               "version, package FROM (SELECT r.id AS resource, p.system AS system, p.arch AS arch, "
-                               "v.channel AS channel, " OFFER_BY " AS order_by, " OFFER_KEY " AS order_key, "
-                               "v.number AS number, v.id AS version, p.id AS package, "
-                               "row_number() OVER (PARTITION BY p.system, p.arch, v.channel, " OFFER_BY " "
-                               "ORDER BY " OFFER_KEY " DESC, v.number DESC) AS place "
-                               "FROM resource r JOIN version v ON v.resource = r.id JOIN package p ON p.version = v.id "
-                               "WHERE r.id = ?1 AND v.withdrawn_at = 0 AND p.format = 0 AND p.purged_at = 0) "
-                               "WHERE place = 1"),
+    [RBE_SQL_OFFER_FILL] = RELEASES("offer fill", "INSERT INTO offer (" OFFER_ALL ") " OFFERS_AS_THEY_SHOULD_BE),
+    [RBE_SQL_OFFER_WRONG] =
+        RELEASES("offer wrong", "SELECT count(*) FROM (SELECT * FROM (SELECT " OFFER_ALL " FROM offer WHERE resource = ?1 "
+                                "EXCEPT " OFFERS_AS_THEY_SHOULD_BE ") UNION ALL SELECT * FROM ("
+                                OFFERS_AS_THEY_SHOULD_BE " EXCEPT SELECT " OFFER_ALL " FROM offer WHERE resource = ?1))"),
     /* Three places looked up one by one: IN with values would build a table at every run. */
     [RBE_SQL_OFFER_LIST] =
         RELEASES("offer list", "SELECT " OFFER " FROM offer "
@@ -185,6 +188,10 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
     [RBE_SQL_PACKAGE_PURGED] =
         RELEASES("package purged", "SELECT " PACKAGE " FROM package p WHERE p.purged_at > 0 AND p.removed_at = 0 "
                                    "AND p.purged_at <= ?1 AND p.id > ?2 ORDER BY p.id LIMIT ?3"),
+
+    [RBE_SQL_PACKAGE_FORGET_COPIES] = RELEASES("copies forget", "DELETE FROM mirror_copy WHERE package = ?1"),
+    /* SQLite looks through all offers for one that names it. */
+    [RBE_SQL_PACKAGE_FORGET] = RELEASES("patch forget", "DELETE /*scan*/ FROM package WHERE id = ?1 AND format <> 0"),
 
     [RBE_SQL_STOCK_LIST] =
         RELEASES("stock list", "SELECT p.id, p.system, p.arch, v.channel, v.order_by, v.order_key, v.number, "

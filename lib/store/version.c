@@ -114,6 +114,11 @@ enum rbe_code rbe_version_list(struct rbe_store *s, const struct rbe_version_fil
     return RBE_OK;
 }
 
+enum rbe_code rbe_offer_count_wrong(struct rbe_store *s, int64_t resource, int64_t *ret, struct rbe_err *e)
+{
+    return rbe_sql_number(s, RBE_SQL_OFFER_WRONG, RBE_DB_VALUES(rbe_db_int(resource)), ret, e);
+}
+
 enum rbe_code rbe_offer_refresh(struct rbe_store *s, int64_t resource, struct rbe_err *e)
 {
     RBE_TRY(rbe_sql_run(s, RBE_SQL_OFFER_CLEAR, RBE_DB_VALUES(rbe_db_int(resource)), NULL, e));

@@ -63,6 +63,8 @@ struct rbe_offer {
     size_t order_len;
 };
 enum rbe_code rbe_offer_refresh(struct rbe_store *s, int64_t resource, struct rbe_err *e) RBE_MUST_USE;
+/* Offers that are there and should not be, and the other way round. */
+enum rbe_code rbe_offer_count_wrong(struct rbe_store *s, int64_t resource, int64_t *ret, struct rbe_err *e) RBE_MUST_USE;
 /* The offers of a resource on channels 0..channel for (system,arch), (system,any) and (any,any); `any` is 0 in both. */
 enum rbe_code rbe_offer_list(struct rbe_store *s, int64_t resource, int channel, int system, int arch,
                              struct rbe_arena *arena, struct rbe_offer **ret, size_t *ret_n, struct rbe_err *e)

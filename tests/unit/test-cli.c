@@ -7,6 +7,7 @@
 
 /* The programs' own files are not in librbe. */
 #include "bin/cli.c"
+#include "bin/completion.c"
 #include "bin/table.c"
 
 static enum rbe_code nothing(struct rbe_cli *cli, struct rbe_err *e)
@@ -205,6 +206,17 @@ static void test_sizes(void **state)
         assert_string_equal(rbe_table_size_text(&arena, rows[i].bytes), rows[i].text);
 }
 
+static void test_completion_shells(void **state)
+{
+    struct rbe_str out = {0};
+
+    (void)state;
+    assert_true(rbe_completion_put(&program, "bash", &out));
+    assert_true(rbe_completion_put(&program, "zsh", &out));
+    assert_false(rbe_completion_put(&program, "sh", &out));
+    rbe_str_release(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +228,7 @@ int main(void)
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_completion_shells),
     };
     int failed = cmocka_run_group_tests_name("cli", tests, NULL, NULL);
 

@@ -8,7 +8,12 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "lib/store/cdk.h"
+#include "lib/store/job.h"
 #include "lib/store/migrate.h"
+#include "lib/store/package.h"
+#include "lib/store/token.h"
+#include "lib/store/version.h"
 #include "tests/unit/storehome.h"
 
 static struct rbe_db *opened(struct home *h, const char *file)
@@ -158,6 +163,96 @@ static void test_steps_on_populated_tables(void **state)
     assert_int_equal(rbe_db_changes(db), 2);
 }
 
+/* The first step of ours alone, as an installation of the first release has it. */
+static struct rbe_db *first_schema(struct home *h, enum rbe_base base, const char *file)
+{
+    struct rbe_db *db = opened(h, file);
+    unsigned applied = 0;
+
+    for (size_t i = 0; i < rbe_migrations_count; i++)
+        if (rbe_migrations[i].base == base && rbe_migrations[i].number == 1)
+            must(h, rbe_migrate_run(db, base, &rbe_migrations[i], 1, &applied, &h->err));
+    assert_int_equal(applied, 1);
+    return db;
+}
+
+#define HASH32(digit) "x'" digit digit digit digit digit digit digit digit "'"
+
+/* Every table of the first schema with rows in it, brought up to date: nothing is lost, what is new has its default. */
+static void test_first_release_to_now(void **state)
+{
+    static const char releases[] =
+        "INSERT INTO meta VALUES ('order_rules', 'semver datetime');"
+        "INSERT INTO resource VALUES (7, 'app', 0, 1, 0, 2, 100, 'App', 'What it is', '[\"a\"]'),"
+        " (8, 'other', 1, 0, 1, 0, 101, 'Other', '', '[]');"
+        "INSERT INTO version VALUES (11, 7, 1, '1.0.0', 0, 1, x'01', 200, 0, 'note', 'data'),"
+        " (12, 7, 2, '2.0.0', 2, 1, x'02', 201, 300, '', '');"
+        "INSERT INTO package VALUES"
+        " (21, 11, 1, 2, 0, NULL, NULL, 1000, " HASH32("11223344") ", " HASH32("55667788") ", 3, 200, 0, 'zip', 'p/a/a.zip'),"
+        " (22, 12, 1, 2, 0, NULL, NULL, 2000, " HASH32("22223344") ", " HASH32("66667788") ", 4, 201, 400, 'zip', 'p/b/b.zip'),"
+        " (23, 12, 1, 2, 1, 22, 21, 300, " HASH32("33223344") ", zeroblob(32), 0, 202, 0, 'zip', 'p/c/c.zip');"
+        "INSERT INTO offer VALUES (7, 1, 2, 0, 1, x'01', 1, 11, 21);"
+        "INSERT INTO token VALUES (31, " HASH32("44223344") ", 'ci', 0, 'app', 500, 0, 0),"
+        " (32, " HASH32("45223344") ", 'old', 1, NULL, 500, 600, 550);"
+        "INSERT INTO cdk VALUES (41, " HASH32("55223344") ", 'ABCD', 7, 5, 700, 800, 0);";
+    static const char usage[] =
+        "INSERT INTO job VALUES (51, 0, 2, 1, 9, 22, 21, 1, 900, 901, 902, 903, 0, 0, '', 'files:22:21', 'done well'),"
+        " (52, 0, 1, 2, 8, 22, 20, 1, 900, 901, 902, 0, 77, 78, 'host', 'files:22:20', ''),"
+        " (53, 0, 0, 0, 7, 22, 19, 1, 900, 901, 0, 0, 0, 0, '', 'files:22:19', '');";
+    struct home *h = *state;
+    struct rbe_db *db = first_schema(h, RBE_BASE_RELEASES, "rbe.db");
+    struct rbe_package k;
+    struct rbe_version v;
+    struct rbe_token *tokens;
+    struct rbe_cdk cdk;
+    struct rbe_job *jobs;
+    struct rbe_offer *offers;
+    size_t n;
+
+    must(h, rbe_db_script(db, "fill", releases, &h->err));
+    rbe_db_close(db);
+    db = first_schema(h, RBE_BASE_USAGE, "usage.db");
+    must(h, rbe_db_script(db, "fill", usage, &h->err));
+    rbe_db_close(db);
+
+    must(h, rbe_store_migrate(&h->options, NULL, &h->err));
+    must(h, rbe_store_open(&h->options, &h->store, &h->err));
+    must(h, rbe_store_check(h->store, &h->err));
+    must(h, rbe_package_get(h->store, 22, &h->arena, &k, &h->err));
+    assert_int_equal(k.size, 2000);
+    assert_int_equal(k.purged_at, 400);
+    assert_int_equal(k.removed_at, 0);
+    assert_string_equal(k.path, "p/b/b.zip");
+    must(h, rbe_package_get(h->store, 23, &h->arena, &k, &h->err));
+    assert_int_equal(k.target, 22);
+    assert_int_equal(k.source, 21);
+    must(h, rbe_version_get(h->store, 12, &h->arena, &v, &h->err));
+    assert_string_equal(v.name, "2.0.0");
+    assert_int_equal(v.withdrawn_at, 300);
+    must(h, rbe_offer_list(h->store, 7, 0, 1, 2, &h->arena, &offers, &n, &h->err));
+    assert_int_equal(n, 1);
+    assert_int_equal(offers->package, 21);
+    must(h, rbe_token_list(h->store, &h->arena, &tokens, &n, &h->err));
+    assert_int_equal(n, 2);
+    assert_string_equal(tokens[0].rid, "app");
+    must(h, rbe_cdk_get(h->store, 41, &h->arena, &cdk, &h->err));
+    assert_int_equal(cdk.daily_limit, 5);
+    must(h, rbe_job_list(h->store, -1, 10, &h->arena, &jobs, &n, &h->err));
+    assert_int_equal(n, 3);
+    assert_string_equal(jobs[2].note, "done well");
+    assert_string_equal(jobs[2].payload, "");
+    assert_int_equal(jobs[2].cpu_ms, 0);
+    assert_int_equal(jobs[1].worker.pid, 77);
+    /* and it can be written */
+    home_begin(h);
+    must(h, rbe_version_set_data(h->store, 11, "another", NULL, &h->err));
+    must(h, rbe_offer_refresh(h->store, 7, &h->err));
+    home_commit(h);
+    must(h, rbe_job_forget(h->store, RBE_JOB_PATCH, 904, &h->err));
+    must(h, rbe_job_list(h->store, -1, 10, &h->arena, &jobs, &n, &h->err));
+    assert_int_equal(n, 2);
+}
+
 static void test_many_at_once(void **state)
 {
     enum { PROCESSES = 6 };
@@ -212,7 +307,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, home_setup_empty, home_teardown)
     const struct CMUnitTest tests[] = {
         T(test_table_is_the_files), T(test_fresh_and_again), T(test_directory_is_made), T(test_newer_is_refused),
-        T(test_waiting_is_refused_at_open), T(test_steps_on_populated_tables), T(test_many_at_once),
+        T(test_waiting_is_refused_at_open), T(test_steps_on_populated_tables),
+        T(test_first_release_to_now), T(test_many_at_once),
         T(test_journal_is_as_configured),
     };
 

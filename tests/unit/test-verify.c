@@ -2,6 +2,8 @@
 #include "tests/unit/installation.h"
 
 #include "lib/core/verify.h"
+#include "lib/core/wish.h"
+#include "lib/core/work.h"
 
 struct seen {
     int count[RBE_FINDING_MAX];
@@ -146,6 +148,113 @@ static void test_orphans(void **state)
     assert_int_equal(seen.count[RBE_FINDING_ORPHAN], 5);
 }
 
+/* Young orphans stay: their publisher may be about to name them. */
+static void test_repair_orphans(void **state)
+{
+    struct site *s = *state;
+    struct rbe_verify v = {.repair = true, .patience = 1};
+    struct rbe_verified sum;
+    struct seen seen;
+
+    (void)one_release(s);
+    assert_int_equal(mkdir(rbe_depot_path(s->app, &s->arena, "p/whole"), 0750), 0);
+    write_at(rbe_depot_path(s->app, &s->arena, "p/whole/a.zip"), "x", 0);
+    write_at(rbe_depot_path(s->app, &s->arena, "p/whole/manifest"), "x", 0);
+    must(s, rbe_verify_run(s->app, &(struct rbe_verify){.repair = true}, &sum, &s->err));
+    assert_int_equal(sum.findings, 2);
+    assert_int_equal(sum.repaired, 0);
+    (void)sleep(2);
+    must(s, rbe_verify_run(s->app, &v, &sum, &s->err));
+    assert_int_equal(sum.findings, 2);
+    assert_int_equal(sum.repaired, 2);
+    assert_int_equal(access(rbe_depot_path(s->app, &s->arena, "p/whole"), F_OK), -1);
+    assert_int_equal(access(rbe_app_path(s->app, &s->arena, "aside/p/whole/a.zip"), F_OK), 0);
+    assert_int_equal(verify(s, &seen).findings, 0);
+}
+
+/* A lost patch and a damaged one are forgotten and built again. */
+static void test_repair_patches(void **state)
+{
+    struct site *s = *state;
+    rbe_autofree char *text = site_text(1, 1000);
+    int64_t r = site_resource(s, "app", "[]");
+    struct rbe_package all[3], patch[2];
+    struct rbe_verified sum;
+    struct seen seen;
+    unsigned failed;
+    bool found_it;
+
+    for (int i = 0; i < 3; i++) {
+        const char *small = rbe_arena_strfmt(&s->arena, "%d", i);
+        const struct site_file files[] = {{"big", text}, {"small", small}, {0}};
+
+        all[i] = site_publish(s, r, "app", rbe_arena_strfmt(&s->arena, "%d.0.0", i), files);
+        for (int k = 0; i == 2 && k < i; k++)
+            must(s, rbe_wish_put(s->app, &(struct rbe_wish){.target = &all[i], .source = &all[k],
+                                                            .format = RBE_FORMAT_FILES, .tier = RBE_WISH_NAMED},
+                                 NULL, &s->err));
+    }
+    must(s, rbe_work_run(s->app, &(struct rbe_work){0}, &failed, &s->err));
+    for (int k = 0; k < 2; k++) {
+        must(s, rbe_package_find_patch(s->app->store, all[2].id, all[k].id, RBE_FORMAT_FILES, &s->arena, &patch[k],
+                                       &found_it, &s->err));
+        assert_true(found_it);
+    }
+    assert_int_equal(unlink(rbe_depot_path(s->app, &s->arena, patch[0].path)), 0);
+    write_at(rbe_depot_path(s->app, &s->arena, patch[1].path), "xyz", 40);
+    must(s, rbe_verify_run(s->app, &(struct rbe_verify){.repair = true}, &sum, &s->err));
+    assert_int_equal(sum.findings, 2);
+    assert_int_equal(sum.repaired, 2);
+    must(s, rbe_package_find_patch(s->app->store, all[2].id, all[0].id, RBE_FORMAT_FILES, &s->arena, &patch[0],
+                                   &found_it, &s->err));
+    assert_false(found_it);
+    must(s, rbe_work_run(s->app, &(struct rbe_work){0}, &failed, &s->err));
+    for (int k = 0; k < 2; k++) {
+        must(s, rbe_package_find_patch(s->app->store, all[2].id, all[k].id, RBE_FORMAT_FILES, &s->arena, &patch[k],
+                                       &found_it, &s->err));
+        assert_true(found_it);
+    }
+    assert_int_equal(verify(s, &seen).findings, 0);
+}
+
+/* Rows that lie: an offer that leads to an old version, and one that is missing. */
+static void test_repair_offers(void **state)
+{
+    struct site *s = *state;
+    struct rbe_verified sum;
+    struct rbe_offer *offers;
+    struct seen seen;
+    size_t n;
+
+    (void)one_release(s);
+    must(s, rbe_store_begin(s->app->store, RBE_BASE_RELEASES, &s->err));
+    must(s, rbe_version_set_channel(s->app->store, 1, 2, &s->err));
+    must(s, rbe_store_commit(s->app->store, RBE_BASE_RELEASES, &s->err));
+    assert_int_equal(verify(s, &seen).findings, 1);
+    assert_int_equal(seen.count[RBE_FINDING_ROW], 1);
+    assert_string_equal(seen.path, "app");
+    assert_string_equal(seen.detail, "2 of its offers are not what its versions say");
+    must(s, rbe_verify_run(s->app, &(struct rbe_verify){.repair = true}, &sum, &s->err));
+    assert_int_equal(sum.repaired, 1);
+    assert_int_equal(verify(s, &seen).findings, 0);
+    must(s, rbe_offer_list(s->app->store, 1, 2, RBE_SYSTEM_LINUX, RBE_ARCH_AMD64, &s->arena, &offers, &n, &s->err));
+    assert_int_equal(n, 1);
+    assert_int_equal(offers->channel, 2);
+}
+
+/* Nothing can mend a full package. */
+static void test_repair_cannot(void **state)
+{
+    struct site *s = *state;
+    struct rbe_package k = one_release(s);
+    struct rbe_verified sum;
+
+    assert_int_equal(unlink(rbe_depot_path(s->app, &s->arena, k.path)), 0);
+    must(s, rbe_verify_run(s->app, &(struct rbe_verify){.repair = true}, &sum, &s->err));
+    assert_int_equal(sum.findings, 1);
+    assert_int_equal(sum.repaired, 0);
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -163,6 +272,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_hash, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_manifest, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_orphans, site_setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_repair_orphans, site_setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_repair_patches, site_setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_repair_offers, site_setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_repair_cannot, site_setup, site_teardown),
         cmocka_unit_test(test_names),
     };
 
