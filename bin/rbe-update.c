@@ -135,10 +135,19 @@ static void put_end(struct run *r, const char *what, const char *version, const 
 
 static enum rbe_code fail_with(struct run *r, enum rbe_update_result result, struct rbe_err *e)
 {
+    bool stopped = result == RBE_UPDATE_CANCELLED;
+    const char *why = stopped ? "stopped" : rbe_update_error(r->update);
+    struct rbe_jsonw w = {.out = &r->cli->out};
+
     rbe_progress_end(&r->bar);
-    if (result == RBE_UPDATE_CANCELLED)
-        return rbe_fail(e, RBE_UNAVAILABLE, "stopped");
-    return rbe_fail(e, RBE_FAULT, "%s", rbe_update_error(r->update));
+    if (r->cli->json) {
+        rbe_jsonw_obj(&w, NULL);
+        rbe_jsonw_str(&w, "event", stopped ? "stopped" : "failed");
+        rbe_jsonw_str(&w, "text", why);
+        rbe_jsonw_obj_end(&w);
+        rbe_str_putc(&r->cli->out, '\n');
+    }
+    return rbe_fail(e, stopped ? RBE_UNAVAILABLE : RBE_FAULT, "%s", why);
 }
 
 static enum rbe_code check(struct run *r, struct rbe_err *e)

@@ -101,7 +101,8 @@ enum rbe_update_result rbe_update_download(struct rbe_update *u);
 int rbe_update_ready(const struct rbe_update *u);
 /* Makes the change that was made ready. */
 enum rbe_update_result rbe_update_apply(struct rbe_update *u);
-/* Reads every file and compares it with what was installed; what differs is told by events, and mended by the next update. */
+/* Reads every file and compares it with what was installed; what differs is told by events, and mended by the next update.
+ * What was made ready is given up. */
 enum rbe_update_result rbe_update_verify(struct rbe_update *u);
 /* Back to the version that was there before the last update. */
 enum rbe_update_result rbe_update_rollback(struct rbe_update *u);

@@ -50,6 +50,17 @@ static enum rbe_code must_stand(struct walk *w, const char *path, struct rbe_err
     return st.st_mode ? RBE_OK : rbe_fail(e, RBE_FAULT, "what should become %s is lost", path);
 }
 
+/* A directory that came to stand there since the steps were planned may hold what is its user's own: it stays. */
+static enum rbe_code take_away(struct walk *w, const struct rbe_journal_step *s, const char *name, struct rbe_err *e)
+{
+    struct stat st;
+
+    RBE_TRY(rbe_place_look(&w->home->tree, s->path, &st, e));
+    if (!S_ISDIR(st.st_mode))
+        return rbe_place_take(&w->home->tree, s->path, w->set.old, name, e);
+    return s->step == RBE_STEP_DEL ? RBE_OK : rbe_fail(e, RBE_FAULT, "%s is a directory by now", s->path);
+}
+
 static enum rbe_code forward(struct walk *w, const struct rbe_journal_step *s, struct rbe_err *e)
 {
     struct rbe_place *tree = &w->home->tree;
@@ -60,8 +71,8 @@ static enum rbe_code forward(struct walk *w, const struct rbe_journal_step *s, s
     if (s->step == RBE_STEP_MKDIR)
         return rbe_place_mkdir(tree, s->path, (mode_t)s->number, e);
     RBE_TRY(files_of(w, s, &f, e));
-    if (s->step != RBE_STEP_PUT && !f.old && (s->step == RBE_STEP_DEL || f.new))
-        RBE_TRY(rbe_place_take(tree, s->path, w->set.old, f.name, e));
+    if (!f.old && (s->step == RBE_STEP_DEL || f.new))
+        RBE_TRY(take_away(w, s, f.name, e));
     if (s->step == RBE_STEP_DEL)
         return RBE_OK;
     return f.new ? rbe_place_give(tree, s->path, w->set.new, f.name, e) : must_stand(w, s->path, e);
@@ -219,7 +230,11 @@ enum rbe_code rbe_apply(struct rbe_home *h, const struct rbe_journal *j, struct 
 {
     rbe_auto(str) struct rbe_str text = {0};
     enum rbe_applied applied;
+    struct rbe_home_set set;
 
+    /* Without its set a journal would lead nowhere. */
+    RBE_TRY(rbe_home_set_open(h, j->set, &set, e));
+    rbe_home_set_release(&set);
     rbe_journal_format(j, &text);
     enum rbe_code code = rbe_home_put(h, RBE_HOME_JOURNAL, &text, e);
     if (code != RBE_OK)

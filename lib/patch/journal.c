@@ -9,8 +9,7 @@
 
 static const char HEAD[] = "rbe-journal 1\n";
 static const char *const WORD[RBE_STEP_MAX] = {
-    [RBE_STEP_DEL] = "del",     [RBE_STEP_RMDIR] = "rmdir", [RBE_STEP_MKDIR] = "mkdir",
-    [RBE_STEP_PUT] = "put",     [RBE_STEP_SWAP] = "swap",
+    [RBE_STEP_DEL] = "del", [RBE_STEP_RMDIR] = "rmdir", [RBE_STEP_MKDIR] = "mkdir", [RBE_STEP_PUT] = "put",
 };
 
 static bool of_directory(enum rbe_step step)

@@ -6,8 +6,7 @@
  *     del <TAB> 0 <TAB> old.txt                      the tree's old.txt becomes old/0 of the set
  *     rmdir <TAB> 0755 <TAB> doc
  *     mkdir <TAB> 0755 <TAB> share/doc
- *     put <TAB> 1 <TAB> share/doc/new.txt            new/1 of the set becomes a path where nothing stood
- *     swap <TAB> 2 <TAB> app                         app becomes old/2, then new/2 becomes app
+ *     put <TAB> 1 <TAB> share/doc/new.txt            what stands there becomes old/1, then new/1 of the set comes there
  *     end <TAB> <sha256 of all before this line>
  * A set is a directory of the updater's own with new/ and old/ in it (home.h). Whether a step was taken can be seen from
  * what stands in new/ and old/ alone, so from any moment on both the way forward and the way back can be gone to its end.
@@ -23,7 +22,7 @@
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 
-enum rbe_step { RBE_STEP_DEL, RBE_STEP_RMDIR, RBE_STEP_MKDIR, RBE_STEP_PUT, RBE_STEP_SWAP, RBE_STEP_MAX };
+enum rbe_step { RBE_STEP_DEL, RBE_STEP_RMDIR, RBE_STEP_MKDIR, RBE_STEP_PUT, RBE_STEP_MAX };
 enum { RBE_SET_NAME = 17 };
 
 struct rbe_journal_step {

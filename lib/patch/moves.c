@@ -199,18 +199,18 @@ static bool is_twin(struct state *s, const char *path)
     return s->folds.n && !rbe_manifest_find(s->what->old, path) && names_have(&s->folds, fold_of(&s->arena, path));
 }
 
-static void need(struct state *s, const struct rbe_entry *entry, enum rbe_step how, bool here)
+static void need(struct state *s, const struct rbe_entry *entry, bool here)
 {
     s->needs->v[s->needs->n++] = (struct rbe_need){.entry = entry, .number = s->number, .here = here};
     s->needs->bytes += entry->size;
-    step(s, how, entry->path);
+    step(s, RBE_STEP_PUT, entry->path);
 }
 
 static enum rbe_code bring(struct state *s, size_t i, struct rbe_err *e)
 {
     const struct rbe_entry *entry = &s->what->target->entries[i];
     enum rbe_look look = s->what->looks[i];
-    bool twin = is_twin(s, entry->path), dir = false;
+    bool twin = is_twin(s, entry->path);
 
     if (look == RBE_LOOK_KEPT || (look == RBE_LOOK_SAME && !twin))
         return RBE_OK;
@@ -218,15 +218,13 @@ static enum rbe_code bring(struct state *s, size_t i, struct rbe_err *e)
         struct stat st;
 
         RBE_TRY(rbe_place_look(&s->what->home->tree, entry->path, &st, e));
-        dir = is_dir(st.st_mode);
-        if (dir)
+        if (is_dir(st.st_mode))
             RBE_TRY(must_empty(s, entry->path, entry->path, e));
         /* An empty directory that nobody named. */
-        if (dir && !names_have(&s->dirs, entry->path))
+        if (is_dir(st.st_mode) && !names_have(&s->dirs, entry->path))
             rbe_journal_add(s->journal, RBE_STEP_RMDIR, st.st_mode & 07777, entry->path);
     }
-    need(s, entry, look == RBE_LOOK_MISSING || twin || dir ? RBE_STEP_PUT : RBE_STEP_SWAP,
-         look == RBE_LOOK_MODE && !twin);
+    need(s, entry, look == RBE_LOOK_MODE && !twin);
     return RBE_OK;
 }
 

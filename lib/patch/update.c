@@ -186,6 +186,7 @@ enum rbe_update_result rbe_update_verify(struct rbe_update *u)
 
     if (code != RBE_OK)
         return busy && !rbe_updater_stops(u) ? RBE_UPDATE_BUSY : outcome(u, code);
+    rbe_prepare_forget(u);
     if (!u->installed.known)
         return outcome(u, rbe_fail(&u->e, RBE_NOTFOUND, "%s holds no version that is known", u->dir));
     rbe_autofree enum rbe_look *looks = rbe_alloc_array(u->installed.manifest.n, sizeof(*looks));

@@ -86,7 +86,7 @@ each_host {
         unlike $u->{out}, qr/download/, 'what can be mended without the package is';
         $is->('1.1.0', 'executable again');
     }
-} only => ['lighttpd'];
+} only => [qw(lighttpd lighttpd-spawn nginx apache-proxy apache-fcgid)];
 
 each_host {
     my $rbe = shift;
@@ -112,7 +112,8 @@ each_host {
     is slurp("$u->{dir}/save.dat"), 'mine';
     # A directory with files of the user where a file should come.
     spew("$u->{dir}/dir-to-file/mine", 'mine');
-    is $u->run, 1, 'what would lose them is refused';
+    is $u->run('--json'), 1, 'what would lose them is refused';
+    like $u->{out}, qr/^\{"event":"failed","text":"/m;
     like $u->{err}, qr/"dir-to-file" should become a file, but it is a directory that holds "dir-to-file\/mine"/;
     is slurp("$u->{dir}/dir-to-file/mine"), 'mine';
     is $u->state->{version_name}, '1.0.0', 'and the version stays';
@@ -122,7 +123,7 @@ each_host {
     $u->{resource} = 'other';
     is $u->run, 1;
     like $u->{err}, qr/holds own, not other/;
-} only => ['lighttpd'];
+} only => [qw(lighttpd lighttpd-spawn nginx apache-proxy apache-fcgid)];
 
 each_host {
     my $rbe = shift;
@@ -155,6 +156,6 @@ each_host {
     $u->{resource} = 'nothing-here';
     is $u->run('--check'), 1;
     like $u->{err}, qr/resource not found/;
-} only => ['lighttpd'];
+} only => [qw(lighttpd lighttpd-spawn nginx apache-proxy apache-fcgid)];
 
 done_testing;

@@ -19,7 +19,7 @@ static void fill(struct rbe_journal *j)
     rbe_journal_add(j, RBE_STEP_RMDIR, 0750, "doc");
     rbe_journal_add(j, RBE_STEP_MKDIR, 0755, "share/doc");
     rbe_journal_add(j, RBE_STEP_PUT, 1, "share/doc/a\tb");
-    rbe_journal_add(j, RBE_STEP_SWAP, 4000000000, "gr\u00fc\u00dfe");
+    rbe_journal_add(j, RBE_STEP_PUT, 4000000000, "gr\u00fc\u00dfe");
 }
 
 static void test_round(void **state)
@@ -66,7 +66,7 @@ static void test_refused(void **state)
         "", "rbe-journal 1\n", "rbe-journal 2\nforward\t0123456789abcdef\tundo\n", "rbe-journal 1\nup\t0123456789abcdef\tundo\n",
         "rbe-journal 1\nforward\t0123456789abcdeF\tundo\n", "rbe-journal 1\nforward\t0123\tundo\n",
         "rbe-journal 1\nforward\t0123456789abcdef\tboth\n", HEAD "del\t0\t../x\n", HEAD "del\t0\t/x\n", HEAD "del\t0\t.rbe/lock\n",
-        HEAD "del\tx\ta\n", HEAD "mkdir\t0999\ta\n", HEAD "del\t4294967296\ta\n", HEAD "move\t0\ta\n", HEAD "del\t0\n", HEAD "del\t0\ta",
+        HEAD "del\tx\ta\n", HEAD "mkdir\t0999\ta\n", HEAD "del\t4294967296\ta\n", HEAD "swap\t0\ta\n", HEAD "del\t0\n", HEAD "del\t0\ta",
         HEAD "put\t\ta\n",
     };
 
