@@ -16,7 +16,10 @@
 #include "lib/wrap/child.h"
 #include "lib/wrap/file.h"
 
-enum { PAGE = 256, WEIGHT = 500000, PIECE = 64 * 1024, RSYNC_OUT_MAX = 64 * 1024, DIR_MODE = 0755, FILE_MODE = 0644 };
+enum { PAGE = 256, PIECE = 64 * 1024, RSYNC_OUT_MAX = 64 * 1024, DIR_MODE = 0755, FILE_MODE = 0644, DAY = 86400 };
+/* What was just published is wanted everywhere at once, before any patch to it; a new target is filled in quiet hours. */
+#define WEIGHT_FRESH (INT64_C(1) << 60)
+#define WEIGHT_OLD 1000
 
 /* One copy on its way. */
 struct copying {
@@ -261,8 +264,9 @@ static enum rbe_code queue_page(struct rbe_app *app, const struct rbe_mirror_tar
 
     RBE_TRY(rbe_store_begin(app->store, RBE_BASE_USAGE, e));
     for (size_t i = 0; i < n && code == RBE_OK; i++) {
-        struct rbe_job j = {.kind = RBE_JOB_MIRROR, .target = packages[i].id, .weight = WEIGHT, .created_at = now,
-                            .run_at = now};
+        bool fresh = now - packages[i].created_at < DAY;
+        struct rbe_job j = {.kind = RBE_JOB_MIRROR, .target = packages[i].id, .created_at = now, .run_at = now,
+                            .weight = fresh ? WEIGHT_FRESH : WEIGHT_OLD};
 
         j.subject = rbe_arena_strfmt(arena, "%s:%lld", target->name, (long long)packages[i].id);
         code = queue_one(app, &j, now, arena, e);

@@ -74,6 +74,22 @@ each_host {
     'extra.download_prefix_info' => "{home: [{url: 'https://home.example'}], de: [{url: 'https://de.example'}]}",
 };
 
+# A signature that cannot be made is the server's fault, and known before the first download.
+each_host {
+    my $rbe = shift;
+    publish($rbe);
+    my $r = $rbe->get(url_of($rbe, ''));
+    is $r->{status}, 503, 'no key file';
+    is $r->{json}{code}, -1;
+    unlike $r->{content}, qr/missing/, 'nobody is told why';
+    my ($status, undef, $err) = run("$rbe->{build}/cgi-bin/download.fcgi", '--config', $rbe->{config}, '--listen', "$rbe->{dir}/sock");
+    isnt $status, 0, 'no start';
+    like $err, qr{^download\.fcgi: cloudfront of https://cdn\.example: \S+/missing\.pem: No such file}, 'but the admin is';
+} only => ['cgi'], config => {
+    'extra.cdn_prefix' => 'https://cdn.example',
+    'extra.cdn_auth' => '{type: cloudfront, key_id: K1, key_file: missing.pem}',
+};
+
 # The public path.
 sub origin_tests {
     my ($rbe) = @_;
