@@ -12,13 +12,15 @@
 
 enum { BUFFER_LEAST = 1 << 20, PROGRAM_MEMORY = 160 << 20, INDEX_FACTOR = 3 };
 
-/* Levels of xdelta3, and nanoseconds a byte, twice what a common machine takes; xz has its share in those of target. */
+/* Levels of xdelta3 that are tried, and nanoseconds a byte, about twice what a common machine takes; xz has its share in those
+ * of target. Its greatest level finds the most in code, and a lower one settles better where little has changed, so both are
+ * made and the smaller one stays. */
 static const struct {
-    char level;
+    const char *levels;
     uint32_t source_ns, target_ns;
 } efforts[RBE_ENGINE_VCDIFF_EFFORTS] = {
-    {'3', 20, 200},
-    {'9', 60, 1000},
+    {"3", 20, 200},
+    {"96", 100, 700},
 };
 
 /* xdelta3 looks for matches in a buffer of the source, which takes a power of two. */
@@ -33,10 +35,10 @@ static uint64_t buffer_for(uint64_t source)
 
 /* -A no application header, -n no checksums of windows, -S none no secondary compression: all three are extensions. -I 0
  * lets it look at as many instructions as it likes before it settles. */
-static enum rbe_code run_program(const struct rbe_engine_encode *t, uint64_t source, struct rbe_err *e)
+static enum rbe_code run_program(const struct rbe_engine_encode *t, char name, uint64_t source, struct rbe_err *e)
 {
     rbe_auto(str) struct rbe_str out = {0}, errors = {0};
-    char level[] = {'-', efforts[t->effort].level, '\0'}, buffer[24];
+    char level[] = {'-', name, '\0'}, buffer[24];
     const char *const argv[] = {"xdelta3", "-e", "-f",   level,     "-I",      "0",       "-A",    "-n", "-S",
                                 "none",    "-B", buffer, "-s",      t->source, t->target, t->work, NULL};
     const struct rbe_child child = {.argv = argv, .pass_fd = -1, .out_max = 1 << 16};
@@ -51,26 +53,45 @@ static enum rbe_code run_program(const struct rbe_engine_encode *t, uint64_t sou
     return RBE_OK;
 }
 
-static enum rbe_code pack(const struct rbe_engine_encode *t, struct rbe_err *e)
+/* Packs what the program made into a file of that name, and tells its size. */
+static enum rbe_code pack(const struct rbe_engine_encode *t, const char *path, off_t *ret_size, struct rbe_err *e)
 {
     rbe_autoclose int in = -1, out = -1;
+    struct stat st;
 
     RBE_TRY(rbe_file_open(t->work, &in, e));
     (void)unlink(t->work);
-    out = open(t->patch, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+    out = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (out < 0)
-        return rbe_fail_errno(e, "cannot make %s", t->patch);
-    return rbe_xz_pack(in, out, e);
+        return rbe_fail_errno(e, "cannot make %s", path);
+    RBE_TRY(rbe_xz_pack(in, out, e));
+    if (fstat(out, &st) != 0)
+        return rbe_fail_errno(e, "cannot look at %s", path);
+    *ret_size = st.st_size;
+    return RBE_OK;
 }
 
 enum rbe_code rbe_engine_vcdiff_encode(const struct rbe_engine_encode *t, struct rbe_err *e)
 {
+    rbe_autofree char *other = rbe_strfmt("%s.other", t->work);
+    off_t best = 0;
     struct stat st;
 
     if (stat(t->source, &st) != 0)
         return rbe_fail_errno(e, "cannot look at %s", t->source);
-    RBE_TRY(run_program(t, (uint64_t)st.st_size, e));
-    return pack(t, e);
+    for (const char *level = efforts[t->effort].levels; *level; level++) {
+        const char *path = best ? other : t->patch;
+        off_t size;
+
+        RBE_TRY(run_program(t, *level, (uint64_t)st.st_size, e));
+        RBE_TRY(pack(t, path, &size, e));
+        if (best && size < best && rename(other, t->patch) != 0)
+            return rbe_fail_errno(e, "cannot replace %s", t->patch);
+        if (best && size >= best)
+            (void)unlink(other);
+        best = !best || size < best ? size : best;
+    }
+    return RBE_OK;
 }
 
 static enum rbe_code read_packed(void *arg, void *p, size_t n, size_t *ret_n, struct rbe_err *e)

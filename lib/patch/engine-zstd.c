@@ -9,11 +9,11 @@
 /* Strategies of libzstd, by its numbers. */
 enum { DFAST = 2, BTOPT = 7, BTULTRA2 = 9 };
 
-/* Tables grow with the effort: the match finder has to remember the whole source, and one that is too small for it
- * forgets. Times are nanoseconds a byte of source (indexing) and of target (searching), twice what a common machine
- * takes. */
+/* The match finder has to remember source and target whole: one whose tables are too small forgets. So they grow with the
+ * sizes up to a bound that the effort sets, and that is what more memory buys. Times are nanoseconds a byte of source
+ * (indexing) and of target (searching), about twice what a common machine takes. */
 static const struct {
-    struct rbe_zstd_effort how;
+    struct rbe_zstd_effort how;      /* logs are the greatest */
     uint32_t source_ns, target_ns;
 } efforts[RBE_ENGINE_ZSTD_EFFORTS] = {
     {{.level = 3, .strategy = DFAST, .chain_log = 21, .hash_log = 22, .search_log = 1, .min_match = 5,
@@ -21,14 +21,29 @@ static const struct {
      12, 30},
     {{.level = 16, .strategy = BTOPT, .chain_log = 24, .hash_log = 23, .search_log = 5, .min_match = 5,
       .target_length = 64, .ldm_hash_log = 23, .ldm_min_match = 32, .ldm_bucket_log = 5, .ldm_rate_log = 5},
-     300, 700},
+     150, 400},
     {{.level = 19, .strategy = BTULTRA2, .chain_log = 25, .hash_log = 24, .search_log = 7, .min_match = 3,
-      .target_length = 256, .ldm_hash_log = 24, .ldm_min_match = 32, .ldm_bucket_log = 6, .ldm_rate_log = 4},
-     600, 2000},
-    {{.level = 22, .strategy = BTULTRA2, .chain_log = 27, .hash_log = 25, .search_log = 9, .min_match = 3,
-      .target_length = 999, .ldm_hash_log = 25, .ldm_min_match = 32, .ldm_bucket_log = 6, .ldm_rate_log = 3},
-     900, 4000},
+      .target_length = 256, .ldm_hash_log = 24, .ldm_min_match = 64, .ldm_bucket_log = 4, .ldm_rate_log = 6},
+     400, 1400},
+    {{.level = 19, .strategy = BTULTRA2, .chain_log = 28, .hash_log = 25, .search_log = 7, .min_match = 3,
+      .target_length = 256, .ldm_hash_log = 25, .ldm_min_match = 64, .ldm_bucket_log = 4, .ldm_rate_log = 6},
+     500, 1500},
 };
+enum { LOG_LEAST = 12 };
+
+/* A binary tree takes two entries a position. */
+static struct rbe_zstd_effort effort_for(uint64_t bytes, int effort)
+{
+    struct rbe_zstd_effort how = efforts[effort].how;
+    int log = LOG_LEAST;
+
+    while (log < how.chain_log && (UINT64_C(1) << (log - 1)) < bytes)
+        log++;
+    how.chain_log = log;
+    how.hash_log = log < how.hash_log ? log : how.hash_log;
+    how.ldm_hash_log = log < how.ldm_hash_log ? log : how.ldm_hash_log;
+    return how;
+}
 
 static struct rbe_zstd_bytes bytes_of(const struct rbe_map *m)
 {
@@ -54,7 +69,9 @@ enum rbe_code rbe_engine_zstd_encode(const struct rbe_engine_encode *t, struct r
     size_t room = rbe_zstd_bound(to.n);
     rbe_autofree void *out = rbe_alloc(room);
 
-    RBE_TRY(rbe_zstd_diff(bytes_of(&from), bytes_of(&to), &efforts[t->effort].how, out, room, &n, e));
+    const struct rbe_zstd_effort how = effort_for((uint64_t)from.n + to.n, t->effort);
+
+    RBE_TRY(rbe_zstd_diff(bytes_of(&from), bytes_of(&to), &how, out, room, &n, e));
     fd = open(t->patch, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (fd < 0)
         return rbe_fail_errno(e, "cannot make %s", t->patch);
@@ -73,9 +90,11 @@ enum rbe_code rbe_engine_zstd_decode(const struct rbe_engine_decode *t, struct r
 
 struct rbe_engine_cost rbe_engine_zstd_cost(uint64_t source, uint64_t target, int effort)
 {
+    const struct rbe_zstd_effort how = effort_for(source + target, effort);
+
     return (struct rbe_engine_cost){
         .cpu_ms = (source / 1000 * efforts[effort].source_ns + target / 1000 * efforts[effort].target_ns) / 1000,
-        .memory_bytes = rbe_zstd_memory(&efforts[effort].how) + source + target + rbe_zstd_bound((size_t)target),
+        .memory_bytes = rbe_zstd_memory(&how) + source + target + rbe_zstd_bound((size_t)target),
     };
 }
 
@@ -86,5 +105,7 @@ enum rbe_code rbe_engine_zstd_measure(int source_fd, int target_fd, const uint64
 
     RBE_TRY(rbe_map_read(source_fd, &from, e));
     RBE_TRY(rbe_map_read(target_fd, &to, e));
-    return rbe_zstd_measure(bytes_of(&from), bytes_of(&to), &efforts[0].how, ends, n, ret_sizes, e);
+    const struct rbe_zstd_effort how = effort_for((uint64_t)from.n + to.n, 0);
+
+    return rbe_zstd_measure(bytes_of(&from), bytes_of(&to), &how, ends, n, ret_sizes, e);
 }

@@ -32,6 +32,10 @@ static void make_options(uint64_t n, lzma_options_lzma *ret)
     if (lzma_lzma_preset(ret, 9 | LZMA_PRESET_EXTREME))
         abort();
     ret->dict_size = dict;
+    /* What deltas are made of has no period of four bytes, and its bytes hang on those before them. */
+    ret->lc = 4;
+    ret->lp = 0;
+    ret->pb = 0;
 }
 
 uint64_t rbe_xz_memory(uint64_t n)

@@ -8,8 +8,8 @@
 #include "lib/base/err.h"
 #include "lib/base/mem.h"
 
-/* Packs what stands in in_fd into out_fd, which is empty: one block, CRC-32, preset 9e with a dictionary no larger than
- * the input needs. Memory: rbe_xz_memory. */
+/* Packs what stands in in_fd into out_fd, which is empty: one block, CRC-32, preset 9e with lc 4 and pb 0 and a dictionary no
+ * larger than the input needs. Memory: rbe_xz_memory. */
 enum rbe_code rbe_xz_pack(int in_fd, int out_fd, struct rbe_err *e) RBE_MUST_USE;
 /* The most memory that packing n bytes takes. */
 uint64_t rbe_xz_memory(uint64_t n);

@@ -209,24 +209,27 @@ static void test_useless(void **state)
     assert_non_null(strstr(slow.end.useless, "too large for "));
 }
 
-/* Less budget, less effort; the package is right all the same. */
+/* Less budget, less effort; the package is right all the same, and the encoder stays within its memory. */
 static void test_effort_by_budget(void **state)
 {
-    const uint64_t memories[] = {UINT64_C(140) << 20, UINT64_C(300) << 20, UINT64_C(2) << 30};
+    static const struct {
+        uint64_t memory_bytes, cpu_seconds;
+    } budgets[] = {{UINT64_C(150) << 20, 60}, {UINT64_C(1) << 30, 1}, {UINT64_C(1) << 30, 60}};
     int before = -1;
 
-    assert_int_equal(scratch_sh("cd \"$1\"; mkdir old new; seq 1 100000 > old/f; seq 1 3 100000 > new/f", *state, NULL,
-                                NULL), 0);
+    assert_int_equal(scratch_sh("cd \"$1\"; mkdir old new; seq 1 200000 > old/f; seq 1 200000 | sed s/9/x/ > new/f", *state,
+                                NULL, NULL), 0);
     pack_both(*state, &kinds[0]);
-    for (size_t i = 0; i < RBE_COUNT(memories); i++) {
+    for (size_t i = 0; i < RBE_COUNT(budgets); i++) {
         rbe_auto(work) struct work w;
 
         work_make(&w, *state, &kinds[0], "zstd", NULL, "patch");
-        w.pack.encoder.memory_bytes = memories[i];
+        w.pack.encoder.memory_bytes = budgets[i].memory_bytes;
+        w.pack.encoder.cpu_seconds = budgets[i].cpu_seconds;
         build(&w);
         assert_null(w.end.useless);
         assert_true(w.end.effort > before);
-        assert_true(w.end.rss_bytes < memories[i]);
+        assert_true(w.end.rss_bytes < budgets[i].memory_bytes);
         before = w.end.effort;
         prove(&w);
         apply(*state, "patch");
