@@ -218,7 +218,8 @@ static enum rbe_code make_delta(struct making *m, const char **ret_useless, stru
 static enum rbe_code make_files(const struct making *m, struct rbe_err *e)
 {
     const struct rbe_build b = {.from = &m->from, .to = &m->to, .plan = &m->plan, .target_fd = m->target_fd,
-                                .target_type = m->type, .out_fd = m->fd, .tmp_dir_fd = m->tmp_dir_fd};
+                                .target_type = m->type, .out_fd = m->fd, .tmp_dir_fd = m->tmp_dir_fd,
+                                .memory_bytes = (uint64_t)m->app->settings->batch.memory_bytes};
 
     RBE_TRY(rbe_build_files(&b, e));
     return rbe_build_prove(&b, e);

@@ -81,7 +81,7 @@ static enum rbe_code read_tar(struct reading *p, struct rbe_err *e)
 {
     rbe_autoptr(arc) struct rbe_arc *in = NULL;
 
-    RBE_TRY(rbe_arc_open(p->build->out_fd, rbe_build_type(p->build->target_type), &in, e));
+    RBE_TRY(rbe_arc_open_whole(p->build->out_fd, rbe_build_type(p->build->target_type), p->build->memory_bytes, &in, e));
     for (;;) {
         struct rbe_arc_entry entry;
         bool end;

@@ -28,6 +28,7 @@ struct tarring {
     unsigned char *buffer;
     struct late *late;
     size_t n_late;
+    uint64_t memory_bytes;           /* what the target may take in memory */
 };
 
 static void rbe_tarring_release(struct tarring *w)
@@ -136,7 +137,7 @@ static enum rbe_code stream(struct tarring *w, visitor visit, struct rbe_err *e)
 {
     rbe_autoptr(arc) struct rbe_arc *in = NULL;
 
-    RBE_TRY(rbe_arc_open(w->build->target_fd, w->build->target_type, &in, e));
+    RBE_TRY(rbe_arc_open_whole(w->build->target_fd, w->build->target_type, w->memory_bytes, &in, e));
     for (;;) {
         struct rbe_arc_entry entry;
         bool end;
@@ -237,12 +238,33 @@ static enum rbe_code put_lates(struct tarring *w, struct rbe_err *e)
     return RBE_OK;
 }
 
+/* The whole package is gathered and packed at once where that fits into half the memory; the target gets the rest. */
+static void open_out(struct tarring *w, const struct rbe_str *changes)
+{
+    const struct rbe_arc_entry own = {.name = RBE_CHANGES_NAME, .size = changes->len};
+    uint64_t most = rbe_arc_writer_most(&own), memory = w->build->memory_bytes;
+
+    for (size_t i = 0; i < w->want->n && most <= memory; i++) {
+        const struct rbe_entry *entry = w->want->v[i].entry;
+        const struct rbe_arc_entry head = {.name = entry->path, .target = entry->target, .size = entry->size};
+
+        most += rbe_arc_writer_most(&head);
+    }
+    w->memory_bytes = memory;
+    if (most <= memory / 4) {
+        w->out = rbe_arc_writer_new_whole(w->build->out_fd, most);
+        w->memory_bytes = memory - 2 * most;
+    } else {
+        w->out = rbe_arc_writer_new(w->build->out_fd);
+    }
+}
+
 enum rbe_code rbe_build_tar(const struct rbe_build *b, const struct rbe_wanted *want, const struct rbe_str *changes,
                             struct rbe_arena *arena, struct rbe_err *e)
 {
     rbe_auto(tarring) struct tarring w = {.build = b, .want = want, .arena = arena};
 
-    w.out = rbe_arc_writer_new(b->out_fd);
+    open_out(&w, changes);
     w.buffer = rbe_alloc(BUFFER);
     RBE_TRY(put_changes(&w, changes, e));
     RBE_TRY(put_dirs(&w, e));

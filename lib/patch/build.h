@@ -21,6 +21,7 @@ struct rbe_build {
     enum rbe_arc_type target_type;
     int out_fd;                  /* empty, open for reading and writing */
     int tmp_dir_fd;              /* a directory for temporary files, on disk */
+    uint64_t memory_bytes;       /* what may be held in memory to be faster */
 };
 
 /* The kind of archive a target's incrementals are: zip for zip, else tar.gz. */

@@ -59,7 +59,7 @@ static enum rbe_code read_changes(struct proving *p, struct rbe_err *e)
     if (p->zip.n == 0)
         return rbe_fail(e, RBE_FAULT, "package: holds nothing");
     RBE_TRY(rbe_proof_read(&p->proof, p->d->out_fd, &p->zip.entries[0], &got, e));
-    RBE_TRY(rbe_zip_read(p->d->out_fd, &p->zip.entries[0], keep_text, &p->changes, e));
+    RBE_TRY(rbe_zip_read_whole(p->d->out_fd, &p->zip.entries[0], keep_text, &p->changes, e));
     RBE_TRY(rbe_changes_parse(rbe_str_text(&p->changes), p->changes.len, &p->proof.arena, &p->told, e));
     rbe_changes_format(p->d->plan, &p->told.delta, &again);
     RBE_TRY(rbe_proof_changes(&got, &again, e));
@@ -136,7 +136,7 @@ static enum rbe_code decode_group(struct proving *p, size_t i, const struct rbe_
     RBE_TRY(rbe_map_read(source_fd, &source, e));
     RBE_TRY(check_source(p, group, &source, e));
     RBE_TRY(temporary(p, &patch_fd, e));
-    RBE_TRY(rbe_zip_read(p->d->out_fd, entry, put_file, &patch_fd, e));
+    RBE_TRY(rbe_zip_read_whole(p->d->out_fd, entry, put_file, &patch_fd, e));
     RBE_TRY(temporary(p, &out_fd, e));
     const struct rbe_engine_decode t = {
         .source_fd = source_fd, .patch_fd = patch_fd, .out_fd = out_fd, .target_size = size};

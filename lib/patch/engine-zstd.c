@@ -41,7 +41,9 @@ static struct rbe_zstd_effort effort_for(uint64_t bytes, int effort)
         log++;
     how.chain_log = log;
     how.hash_log = log < how.hash_log ? log : how.hash_log;
-    how.ldm_hash_log = log < how.ldm_hash_log ? log : how.ldm_hash_log;
+    /* Of the positions, one in 2^ldm_rate_log is kept there. */
+    if (log - how.ldm_rate_log + 1 < how.ldm_hash_log)
+        how.ldm_hash_log = log - how.ldm_rate_log + 1;
     return how;
 }
 

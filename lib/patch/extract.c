@@ -8,7 +8,7 @@
 #include "lib/wrap/file.h"
 #include "lib/wrap/zip.h"
 
-enum { BUFFER = 256 * 1024 };
+enum { BUFFER = 256 * 1024, WHOLE_MOST = 256 << 20 };
 
 struct picking {
     const struct rbe_manifest *manifest;
@@ -90,7 +90,7 @@ static enum rbe_code read_zip(struct picking *p, int fd, struct rbe_err *e)
     for (size_t i = 0; i < zip.n && p->left > 0; i++) {
         if (S_ISLNK(zip.entries[i].unix_mode) || !begin(p, zip.entries[i].name))
             continue;
-        RBE_TRY(rbe_zip_read(fd, &zip.entries[i], put, p, e));
+        RBE_TRY(rbe_zip_read_whole(fd, &zip.entries[i], put, p, e));
         RBE_TRY(end(p, e));
     }
     return RBE_OK;
@@ -101,7 +101,7 @@ static enum rbe_code read_tar(struct picking *p, int fd, enum rbe_arc_type type,
     rbe_autoptr(arc) struct rbe_arc *in = NULL;
     rbe_autofree unsigned char *buffer = rbe_alloc(BUFFER);
 
-    RBE_TRY(rbe_arc_open(fd, type, &in, e));
+    RBE_TRY(rbe_arc_open_whole(fd, type, WHOLE_MOST, &in, e));
     while (p->left > 0) {
         struct rbe_arc_entry entry;
         bool over;

@@ -112,13 +112,13 @@ enum rbe_code rbe_proof_read(struct rbe_proof *p, int fd, const struct rbe_zip_e
     };
     if (link) {
         rbe_str_reset(&p->content);
-        RBE_TRY(rbe_zip_read(fd, entry, keep_sink, p, e));
+        RBE_TRY(rbe_zip_read_whole(fd, entry, keep_sink, p, e));
         ret->target = rbe_str_text(&p->content);
         if (strlen(ret->target) != p->content.len)
             return rbe_fail(e, RBE_FAULT, "package: the target of link %s holds a zero byte", ret->path);
     } else if (!dir) {
         ret->size = entry->size;
-        RBE_TRY(rbe_zip_read(fd, entry, hash_sink, p, e));
+        RBE_TRY(rbe_zip_read_whole(fd, entry, hash_sink, p, e));
         rbe_sha256_end(p->hash, ret->sha256);
     }
     return RBE_OK;

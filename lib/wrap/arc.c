@@ -12,9 +12,11 @@
 #include "lib/base/str.h"
 #include "lib/base/utf8.h"
 #include "lib/wrap/deflate.h"
+#include "lib/wrap/flate.h"
+#include "lib/wrap/map.h"
 #include "lib/wrap/tarscan.h"
 
-enum { CHUNK = 64 * 1024, BLOCK = 512, END_BLOCKS = 2 * BLOCK };
+enum { CHUNK = 64 * 1024, SLICE = 1 << 20, BLOCK = 512, END_BLOCKS = 2 * BLOCK };
 
 static const char *const type_names[RBE_ARC_TYPE_MAX] = {
     [RBE_ARC_NONE] = "",
@@ -64,6 +66,8 @@ struct rbe_arc {
     int fd;
     uint64_t offset;                 /* of the next compressed byte in fd */
     struct rbe_gunzip *gunzip;
+    unsigned char *whole;            /* a tar that was unpacked at once, else NULL */
+    size_t whole_n, whole_at;
     struct archive *filter;          /* for xz and zstd */
     struct archive *tar;
     struct rbe_tarscan scan;         /* looks at the same bytes */
@@ -120,10 +124,20 @@ static la_ssize_t read_packed(struct archive *of, void *arg, const void **ret)
     return n;
 }
 
-/* The next unpacked bytes into plain; 0 at the end. The locale is entered. */
-static enum rbe_code unpack(struct rbe_arc *a, size_t *ret_n, struct rbe_err *e)
+static size_t least(uint64_t a, size_t b)
 {
-    if (a->gunzip) {
+    return a < b ? (size_t)a : b;
+}
+
+/* The next unpacked bytes; none at the end. The locale is entered. */
+static enum rbe_code unpack(struct rbe_arc *a, const unsigned char **ret, size_t *ret_n, struct rbe_err *e)
+{
+    *ret = a->plain;
+    if (a->whole) {
+        *ret = a->whole + a->whole_at;
+        *ret_n = least(a->whole_n - a->whole_at, SLICE);
+        a->whole_at += *ret_n;
+    } else if (a->gunzip) {
         RBE_TRY(rbe_gunzip_read(a->gunzip, a->plain, CHUNK, ret_n, e));
     } else {
         la_ssize_t n = archive_read_data(a->filter, a->plain, CHUNK);
@@ -133,26 +147,27 @@ static enum rbe_code unpack(struct rbe_arc *a, size_t *ret_n, struct rbe_err *e)
         *ret_n = (size_t)n;
     }
     for (size_t i = *ret_n; i > 0; i--)
-        if (a->plain[i - 1] != 0) {
+        if ((*ret)[i - 1] != 0) {
             a->not_zero = a->unpacked + i;
             break;
         }
     a->unpacked += *ret_n;
-    return rbe_tarscan_put(&a->scan, a->plain, *ret_n, e);
+    return rbe_tarscan_put(&a->scan, *ret, *ret_n, e);
 }
 
 static la_ssize_t read_plain(struct archive *of, void *arg, const void **ret)
 {
     struct rbe_arc *a = arg;
     struct rbe_err e = {0};
+    const unsigned char *p;
     size_t n;
 
-    if (unpack(a, &n, &e) != RBE_OK) {
+    if (unpack(a, &p, &n, &e) != RBE_OK) {
         a->failure = e;
         archive_set_error(of, EINVAL, "%s", e.text);
         return -1;
     }
-    *ret = a->plain;
+    *ret = p;
     return (la_ssize_t)n;
 }
 
@@ -187,7 +202,9 @@ static enum rbe_code open_filter(struct rbe_arc *a, enum rbe_arc_type type, stru
 
 static enum rbe_code open_all(struct rbe_arc *a, enum rbe_arc_type type, struct rbe_err *e)
 {
-    if (type == RBE_ARC_TAR_GZ)
+    if (a->whole)
+        a->whole_at = 0;
+    else if (type == RBE_ARC_TAR_GZ)
         a->gunzip = rbe_gunzip_new(a->fd);
     else if (type == RBE_ARC_TAR_XZ || type == RBE_ARC_TAR_ZST)
         RBE_TRY(open_filter(a, type, e));
@@ -200,11 +217,8 @@ static enum rbe_code open_all(struct rbe_arc *a, enum rbe_arc_type type, struct 
     return RBE_OK;
 }
 
-enum rbe_code rbe_arc_open(int fd, enum rbe_arc_type type, struct rbe_arc **ret, struct rbe_err *e)
+static enum rbe_code open_new(struct rbe_arc *a, enum rbe_arc_type type, struct rbe_arc **ret, struct rbe_err *e)
 {
-    rbe_autoptr(arc) struct rbe_arc *a = rbe_alloc(sizeof(*a));
-
-    a->fd = fd;
     a->locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     if (!a->locale)
         abort();
@@ -213,7 +227,51 @@ enum rbe_code rbe_arc_open(int fd, enum rbe_arc_type type, struct rbe_arc **ret,
     leave(a);
     if (code == RBE_OK)
         *ret = rbe_steal(a);
+    else
+        rbe_arc_close(a);
     return code;
+}
+
+enum rbe_code rbe_arc_open(int fd, enum rbe_arc_type type, struct rbe_arc **ret, struct rbe_err *e)
+{
+    struct rbe_arc *a = rbe_alloc(sizeof(*a));
+
+    a->fd = fd;
+    return open_new(a, type, ret, e);
+}
+
+/* A member's last four bytes are its size, modulo 2^32. What is not one member of that size is read piece by piece. */
+static bool unpack_whole(struct rbe_arc *a, uint64_t memory_bytes, struct rbe_err *e)
+{
+    enum { LEAST = 18 };
+    rbe_auto(map) struct rbe_map packed = {0};
+
+    if (rbe_map_read(a->fd, &packed, e) != RBE_OK || packed.n < LEAST)
+        return false;
+    const unsigned char *end = packed.p + packed.n;
+    size_t n = (size_t)end[-4] | (size_t)end[-3] << 8 | (size_t)end[-2] << 16 | (size_t)end[-1] << 24;
+
+    if (n == 0 || packed.n > memory_bytes || n > memory_bytes - packed.n)
+        return false;
+    rbe_autofree unsigned char *plain = rbe_realloc(NULL, n);
+
+    if (!rbe_flate_gunzip(packed.p, packed.n, plain, n))
+        return false;
+    a->whole = rbe_steal(plain);
+    a->whole_n = n;
+    return true;
+}
+
+enum rbe_code rbe_arc_open_whole(int fd, enum rbe_arc_type type, uint64_t memory_bytes, struct rbe_arc **ret,
+                                 struct rbe_err *e)
+{
+    struct rbe_arc *a = rbe_alloc(sizeof(*a));
+    struct rbe_err ignored = {0};
+
+    a->fd = fd;
+    if (type == RBE_ARC_TAR_GZ && !unpack_whole(a, memory_bytes, &ignored))
+        a->whole_n = 0;
+    return open_new(a, type, ret, e);
 }
 
 void rbe_arc_close(struct rbe_arc *a)
@@ -225,6 +283,7 @@ void rbe_arc_close(struct rbe_arc *a)
     (void)archive_read_free(a->filter);
     leave(a);
     rbe_gunzip_free(a->gunzip);
+    free(a->whole);
     rbe_tarscan_release(&a->scan);
     if (a->locale)
         freelocale(a->locale);
@@ -234,10 +293,11 @@ void rbe_arc_close(struct rbe_arc *a)
 /* Behind the last entry, which ends at `end`: two blocks of zeros at least, and nothing but zeros. */
 static enum rbe_code drain(struct rbe_arc *a, uint64_t end, struct rbe_err *e)
 {
+    const unsigned char *p;
     size_t n;
 
     do
-        RBE_TRY(unpack(a, &n, e));
+        RBE_TRY(unpack(a, &p, &n, e));
     while (n > 0);
     if (a->not_zero > end)
         return rbe_invalid(e, "file", "trailing", "other data follows the end of the tar archive");
@@ -346,11 +406,6 @@ static enum rbe_code next_block(struct rbe_arc *a, struct rbe_err *e)
     return RBE_OK;
 }
 
-static size_t least(uint64_t a, size_t b)
-{
-    return a < b ? (size_t)a : b;
-}
-
 enum rbe_code rbe_arc_read(struct rbe_arc *a, void *p, size_t n, size_t *ret_n, struct rbe_err *e)
 {
     *ret_n = 0;
@@ -388,6 +443,9 @@ _Static_assert(sizeof(struct ustar) == BLOCK, "a ustar header is one block");
 
 struct rbe_arc_writer {
     struct rbe_gzip *gzip;
+    unsigned char *whole;            /* what is gathered to be packed at once, else NULL */
+    size_t whole_n, whole_room;
+    int fd;
     uint64_t left;                   /* data bytes still to come of the present entry */
     unsigned padding;                /* zeros to write behind them */
 };
@@ -408,10 +466,41 @@ struct rbe_arc_writer *rbe_arc_writer_new_stored(int fd)
     return w;
 }
 
+struct rbe_arc_writer *rbe_arc_writer_new_whole(int fd, uint64_t most)
+{
+    struct rbe_arc_writer *w = rbe_alloc(sizeof(*w));
+
+    w->fd = fd;
+    w->whole_room = (size_t)most + END_BLOCKS;
+    w->whole = rbe_realloc(NULL, w->whole_room);
+    return w;
+}
+
+uint64_t rbe_arc_writer_most(const struct rbe_arc_entry *entry)
+{
+    enum { HEADERS = 3 * BLOCK, RECORDS = 2 * BLOCK };
+    uint64_t names = strlen(entry->name) + (entry->target ? strlen(entry->target) : 0);
+
+    return HEADERS + RECORDS + names + (entry->size + BLOCK - 1) / BLOCK * BLOCK;
+}
+
+static enum rbe_code put_bytes(struct rbe_arc_writer *w, const void *p, size_t n, struct rbe_err *e)
+{
+    if (!w->whole)
+        return rbe_gzip_write(w->gzip, p, n, e);
+    if (n > w->whole_room - w->whole_n)
+        return rbe_fail(e, RBE_FAULT, "writing a tar: it is larger than was said");
+    if (n)
+        memcpy(w->whole + w->whole_n, p, n);
+    w->whole_n += n;
+    return RBE_OK;
+}
+
 void rbe_arc_writer_free(struct rbe_arc_writer *w)
 {
     if (!w)
         return;
+    free(w->whole);
     rbe_gzip_free(w->gzip);
     free(w);
 }
@@ -420,7 +509,7 @@ static enum rbe_code write_zeros(struct rbe_arc_writer *w, size_t n, struct rbe_
 {
     static const char zeros[END_BLOCKS];
 
-    return rbe_gzip_write(w->gzip, zeros, n, e);
+    return put_bytes(w, zeros, n, e);
 }
 
 /* Octal digits and a NUL. */
@@ -499,7 +588,7 @@ static enum rbe_code write_header(struct rbe_arc_writer *w, struct ustar *h, cha
     for (size_t i = 0; i < sizeof(*h); i++)
         sum += bytes[i];
     put_octal(h->sum, sizeof(h->sum) - 1, sum);
-    return rbe_gzip_write(w->gzip, h, sizeof(*h), e);
+    return put_bytes(w, h, sizeof(*h), e);
 }
 
 static enum rbe_code write_pax(struct rbe_arc_writer *w, const struct rbe_str *pax, struct rbe_err *e)
@@ -508,7 +597,7 @@ static enum rbe_code write_pax(struct rbe_arc_writer *w, const struct rbe_str *p
 
     put_octal(h.mode, sizeof(h.mode), 0644);
     RBE_TRY(write_header(w, &h, 'x', pax->len, 0, e));
-    RBE_TRY(rbe_gzip_write(w->gzip, pax->s, pax->len, e));
+    RBE_TRY(put_bytes(w, pax->s, pax->len, e));
     return write_zeros(w, (BLOCK - pax->len % BLOCK) % BLOCK, e);
 }
 
@@ -551,7 +640,7 @@ enum rbe_code rbe_arc_write(struct rbe_arc_writer *w, const void *p, size_t n, s
 {
     if (n > w->left)
         return rbe_fail(e, RBE_FAULT, "writing a tar: an entry got more data than it declared");
-    RBE_TRY(rbe_gzip_write(w->gzip, p, n, e));
+    RBE_TRY(put_bytes(w, p, n, e));
     w->left -= n;
     if (w->left > 0)
         return RBE_OK;
@@ -565,5 +654,5 @@ enum rbe_code rbe_arc_finish(struct rbe_arc_writer *w, struct rbe_err *e)
     if (w->left > 0)
         return rbe_fail(e, RBE_FAULT, "writing a tar: the last entry got less data than it declared");
     RBE_TRY(write_zeros(w, END_BLOCKS, e));
-    return rbe_gzip_finish(w->gzip, e);
+    return w->whole ? rbe_flate_gzip(w->fd, w->whole, w->whole_n, e) : rbe_gzip_finish(w->gzip, e);
 }

@@ -39,6 +39,10 @@ struct rbe_arc_entry {
 struct rbe_arc;                  /* an archive being read */
 /* Reads from fd's start; fd stays the caller's and must outlive the reader. */
 enum rbe_code rbe_arc_open(int fd, enum rbe_arc_type type, struct rbe_arc **ret, struct rbe_err *e) RBE_MUST_USE;
+/* The same for one that was read strictly before: unpacks a tar.gz at once, much faster, where that takes at most
+ * memory_bytes. */
+enum rbe_code rbe_arc_open_whole(int fd, enum rbe_arc_type type, uint64_t memory_bytes, struct rbe_arc **ret,
+                                 struct rbe_err *e) RBE_MUST_USE;
 void rbe_arc_close(struct rbe_arc *a);
 RBE_DEFINE_CLEANUP(arc, struct rbe_arc, rbe_arc_close)
 /* The next entry; at the end *ret_end is set, after the compressed stream was read to its end and its checks were made.
@@ -52,6 +56,10 @@ struct rbe_arc_writer;
 struct rbe_arc_writer *rbe_arc_writer_new(int fd);
 /* The same for what cannot be made smaller. */
 struct rbe_arc_writer *rbe_arc_writer_new_stored(int fd);
+/* Gathers the tar, of at most `most` bytes, in memory and packs it at once, much faster: takes twice that. */
+struct rbe_arc_writer *rbe_arc_writer_new_whole(int fd, uint64_t most);
+/* The most bytes of a tar that an entry takes. */
+uint64_t rbe_arc_writer_most(const struct rbe_arc_entry *entry);
 void rbe_arc_writer_free(struct rbe_arc_writer *w);
 RBE_DEFINE_CLEANUP(arc_writer, struct rbe_arc_writer, rbe_arc_writer_free)
 /* Begins an entry (HARDLINK and SPECIAL are not written); its size bytes of data follow by rbe_arc_write. */

@@ -14,7 +14,8 @@ tool(qw(rbe-admin resource create my-app --name), 'My App');
 my $same = join '', map { sprintf "%d %s\n", $_, $_ * 7919 % 104729 } 1 .. 2000;
 release('one.tar.gz', 'a.txt' => 'one', 'same.txt' => $same);
 release('two.tar.gz', 'a.txt' => 'two', 'same.txt' => $same);
-release('three.tar.gz', 'a.txt' => scalar reverse $same);
+release('three.tar.gz', 'a.txt' => 'three');
+release('tiny.tar.gz', 'a.txt' => 'tiny');
 golden 'list-empty' => qw(rbe-admin job list);
 golden 'batch-idle' => qw(rbe-batch);
 tool(qw(rbe-admin version publish my-app 1.0.0 one.tar.gz));
@@ -32,7 +33,7 @@ golden 'retry-done' => qw(rbe-admin job retry 1);
 golden 'retry-unknown' => qw(rbe-admin job retry 99);
 golden 'retry-no-number' => qw(rbe-admin job retry first);
 # A source whose manifest is gone: a failure of this machine, tried again later, and at once when told to.
-tool(qw(rbe-admin version publish my-app 1.3.0 one.tar.gz --old-version 1.2.0));
+tool(qw(rbe-admin version publish my-app 1.3.0 tiny.tar.gz --old-version 1.2.0));
 my ($source) = glob "$DIR/home/packages/p/*/my-app-1.2.0-*";
 (my $manifest = $source) =~ s{[^/]*$}{manifest};
 rename $manifest, "$DIR/kept" or die "$manifest: $!";
@@ -45,7 +46,7 @@ golden 'retry-json' => qw(rbe-admin job retry 3 --json);
 golden 'batch-again' => qw(rbe-batch);
 # With deltas.
 spew("$DIR/home/rbe.local.yaml", $quiet);
-release('four.tar.gz', 'a.txt' => $same, 'b.txt' => "new\n$same", 'same.txt' => $same);
+release('four.tar.gz', 'a.txt' => 'four', 'same.txt' => "$same\nmore");
 tool(qw(rbe-admin version publish my-app 1.4.0 four.tar.gz --old-version 1.0.0));
 golden 'batch-deltas' => qw(rbe-batch);
 golden 'list-deltas' => qw(rbe-admin job list --limit 3);

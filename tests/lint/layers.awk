@@ -13,7 +13,7 @@ BEGIN {
     # The headers that applications include know nothing of ours.
     may["include"] = ""
     # hash, arc, zip and conf may use the file and process calls; zip and arc stand on deflate.
-    extra["wrap"] = "file sys child deflate zip tarscan conf confvalue"
+    extra["wrap"] = "file map sys child deflate flate zip tarscan conf confvalue"
     # vercmp and target serve programs without a database.
     split("vercmp target verparser ver-semver ver-datetime", plain_list)
     for (i in plain_list)

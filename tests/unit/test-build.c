@@ -160,6 +160,25 @@ static void test_turned_kinds(void **state)
         round_trip(*state, &kinds[i]);
 }
 
+/* With memory a tar.gz is unpacked and packed at once; the tar inside is the same. */
+static void test_whole(void **state)
+{
+    static const uint64_t memories[] = {0, 3000, 1 << 20, UINT64_C(1) << 30};
+
+    assert_int_equal(scratch_sh(TURNED, *state, NULL, NULL), 0);
+    pack(*state, "new", &kinds[1], "full.pkg");
+    for (size_t i = 0; i < RBE_COUNT(memories); i++) {
+        rbe_auto(job) struct job j;
+
+        job_make(&j, *state, "full.pkg", RBE_ARC_TAR_GZ, "patch", NULL);
+        j.build.memory_bytes = memories[i];
+        build_and_prove(&j.build);
+        client_apply(*state, "patch", &kinds[1], "tar -xzOf \"$1\" changes.json");
+        assert_int_equal(scratch_sh("cd \"$1\"; gzip -dc patch > tar; test ! -e tar.0 || cmp tar tar.0; mv tar tar.0", *state,
+                                    NULL, NULL), 0);
+    }
+}
+
 static void test_type(void **state)
 {
     (void)state;
@@ -452,6 +471,7 @@ int main(void)
         cmocka_unit_test(test_type),
         cmocka_unit_test_setup_teardown(test_random_changes, trees_setup, trees_teardown),
         cmocka_unit_test_setup_teardown(test_turned_kinds, trees_setup, trees_teardown),
+        cmocka_unit_test_setup_teardown(test_whole, trees_setup, trees_teardown),
         cmocka_unit_test_setup_teardown(test_zip_is_sorted, trees_setup, trees_teardown),
         cmocka_unit_test_setup_teardown(test_zip_implied_directories, trees_setup, trees_teardown),
         cmocka_unit_test_setup_teardown(test_tar_order_and_implied_directories, trees_setup, trees_teardown),

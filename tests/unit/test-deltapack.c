@@ -214,7 +214,7 @@ static void test_effort_by_budget(void **state)
 {
     static const struct {
         uint64_t memory_bytes, cpu_seconds;
-    } budgets[] = {{UINT64_C(150) << 20, 60}, {UINT64_C(1) << 30, 1}, {UINT64_C(1) << 30, 60}};
+    } budgets[] = {{UINT64_C(115) << 20, 60}, {UINT64_C(1) << 30, 1}, {UINT64_C(1) << 30, 60}};
     int before = -1;
 
     assert_int_equal(scratch_sh("cd \"$1\"; mkdir old new; seq 1 200000 > old/f; seq 1 200000 | sed s/9/x/ > new/f", *state,
