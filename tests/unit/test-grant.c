@@ -5,9 +5,16 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "lib/base/codec.h"
+#include "lib/base/sanitize.h"
 #include "lib/core/grant.h"
 
 enum { NOW = 1700000000 };
@@ -268,12 +275,53 @@ static void test_expiry(void **state)
     party_free(p);
 }
 
+/* From here on any system call but the end kills. */
+static void forbid_system_calls(void)
+{
+    struct sock_filter rules[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+    };
+    const struct sock_fprog filter = {.len = RBE_COUNT(rules), .filter = rules};
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
+        _exit(77);
+}
+
+static void test_no_system_call(void **state)
+{
+    struct party *p = party_new(0, 1);
+    char text[RBE_GRANT_TEXT];
+    int status;
+
+    (void)state;
+    if (RBE_SANITIZED || getenv("RBE_WRAP"))
+        skip();
+    rbe_grant_sign(&p->app, &sample, text);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        forbid_system_calls();
+        for (int i = 0; i < 10000; i++)
+            rbe_grant_sign(&p->app, &sample, text);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+        skip();
+    assert_int_equal(status, 0);
+    party_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round),     cmocka_unit_test(test_layout),          cmocka_unit_test(test_no_two_are_the_same),
         cmocka_unit_test(test_every_bit),
         cmocka_unit_test(test_every_record_bit), cmocka_unit_test(test_mangled), cmocka_unit_test(test_kinds_are_apart),
+        cmocka_unit_test(test_no_system_call),
         cmocka_unit_test(test_rotation),  cmocka_unit_test(test_expiry),
     };
 
