@@ -40,6 +40,8 @@ static const struct family families[RBE_METRIC_MAX] = {
     [RBE_METRIC_PATCHES] = {"rbe_patches_total", "counter", "Incremental packages worked on, by result.", false},
     [RBE_METRIC_PATCH_SAVED_BYTES] = {"rbe_patch_saved_bytes_total", "counter",
                                       "Bytes by which incremental packages are smaller than their full ones.", true},
+    [RBE_METRIC_VALIDATIONS] = {"rbe_validations_total", "counter",
+                                "Questions to services that judge rights, by service and what came of it.", false},
     [RBE_METRIC_DROPPED] = {"rbe_metrics_dropped_total", "counter", "Counts lost because the table of series is full.",
                             true},
 };

@@ -20,6 +20,7 @@ enum rbe_metric {
     RBE_METRIC_PUBLISHED,            /* counter */
     RBE_METRIC_PATCHES,              /* counter: result (built, useless, failed) */
     RBE_METRIC_PATCH_SAVED_BYTES,    /* counter */
+    RBE_METRIC_VALIDATIONS,          /* counter: service (cdk, uploader, download), result (yes, no, failed, kept) */
     RBE_METRIC_DROPPED,              /* counter */
     RBE_METRIC_MAX
 };

@@ -72,17 +72,18 @@ enum rbe_code rbe_app_reopen(struct rbe_app *app, struct rbe_err *e)
     return RBE_OK;
 }
 
-static enum rbe_code open_zone(struct rbe_app *app, struct rbe_err *e)
+enum rbe_code rbe_app_zone(const struct rbe_settings *settings, struct rbe_zone **ret, struct rbe_err *e)
 {
-    const char *name = app->settings->extra.quota_time_zone;
+    const char *name = settings->extra.quota_time_zone;
     rbe_autofree char *path = rbe_strfmt(ZONES "/%s", name);
     rbe_auto(str) struct rbe_str file = {0};
 
+    *ret = NULL;
     if (strcmp(name, "UTC") == 0)
         return RBE_OK;
     RBE_TRY(rbe_file_get(path, RBE_ZONE_BYTES_MAX, &file, e));
-    app->zone = rbe_zone_parse(file.s, file.len);
-    return app->zone ? RBE_OK : rbe_fail(e, RBE_REFUSED, "%s is no time zone's file", path);
+    *ret = rbe_zone_parse(file.s, file.len);
+    return *ret ? RBE_OK : rbe_fail(e, RBE_REFUSED, "%s is no time zone's file", path);
 }
 
 static enum rbe_code open_parts(struct rbe_app *app, struct rbe_err *e)
@@ -97,7 +98,7 @@ static enum rbe_code open_parts(struct rbe_app *app, struct rbe_err *e)
         app->signer[app->signers] = rbe_hmac_new(secret, strlen(secret));
     }
     rbe_random(&app->nonce, sizeof(app->nonce));
-    if (open_zone(app, e) != RBE_OK)
+    if (rbe_app_zone(settings, &app->zone, e) != RBE_OK)
         return rbe_err_prefix(e, "extra.quota_time_zone");
     RBE_TRY(rbe_become_owner(settings->instance.data_dir, e));
     RBE_TRY(rbe_share_open(run, &app->share, e));

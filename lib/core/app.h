@@ -49,6 +49,8 @@ enum rbe_code rbe_app_open(const struct rbe_settings *settings, enum rbe_app_mod
                            struct rbe_err *e) RBE_MUST_USE;
 void rbe_app_close(struct rbe_app *app);
 RBE_DEFINE_CLEANUP(app, struct rbe_app, rbe_app_close)
+/* The zone of extra.quota_time_zone; NULL for UTC. A name that has no file: RBE_NOTFOUND. */
+enum rbe_code rbe_app_zone(const struct rbe_settings *settings, struct rbe_zone **ret, struct rbe_err *e) RBE_MUST_USE;
 /* Closes the databases, for a process that stays while they are away; reopen opens what is there by then. */
 void rbe_app_detach(struct rbe_app *app);
 enum rbe_code rbe_app_reopen(struct rbe_app *app, struct rbe_err *e) RBE_MUST_USE;

@@ -7,6 +7,7 @@
 #include "lib/base/cache.h"
 #include "lib/base/clock.h"
 #include "lib/base/jsonw.h"
+#include "lib/base/metrics.h"
 #include "lib/core/limit.h"
 #include "lib/store/reply.h"
 #include "lib/wrap/net.h"
@@ -15,6 +16,12 @@
 #define SECOND (1000 * MS)
 #define CDK_BITS 60
 enum { CACHE_VALUES = 2048, CACHE_BYTES = 512 * 1024, ANSWER_MAX = 64 * 1024, PAUSE_SECONDS = 10, GRACE_MS = 1000 };
+
+static const char *const kinds[RBE_OUTSIDE_MAX] = {
+    [RBE_OUTSIDE_CDK] = "cdk",
+    [RBE_OUTSIDE_UPLOADER] = "uploader",
+    [RBE_OUTSIDE_DOWNLOAD] = "download",
+};
 
 struct rbe_outside {
     struct rbe_net *net;
@@ -123,11 +130,6 @@ static void keep(const struct rbe_app *app, const unsigned char *hash, const str
 
 static void compose(const struct rbe_outside_question *q, struct rbe_str *body)
 {
-    static const char *const kinds[RBE_OUTSIDE_MAX] = {
-        [RBE_OUTSIDE_CDK] = "cdk",
-        [RBE_OUTSIDE_UPLOADER] = "uploader",
-        [RBE_OUTSIDE_DOWNLOAD] = "download",
-    };
     struct rbe_jsonw w = {.out = body};
 
     rbe_str_reset(body);
@@ -193,6 +195,14 @@ static enum rbe_code ask(struct rbe_app *app, const struct rbe_outside_question 
     return code;
 }
 
+static void count(struct rbe_app *app, enum rbe_outside_kind kind, const char *result)
+{
+    char labels[64];
+
+    (void)snprintf(labels, sizeof(labels), "service=\"%s\",result=\"%s\"", kinds[kind], result);
+    rbe_metric_add(app->share, RBE_METRIC_VALIDATIONS, labels, 1);
+}
+
 /* What holds while the service is away. */
 static enum rbe_code unreachable(const struct rbe_app *app, enum rbe_outside_kind kind, enum rbe_code code,
                                  struct rbe_outside_verdict *ret)
@@ -212,12 +222,15 @@ enum rbe_code rbe_outside_ask(struct rbe_app *app, const struct rbe_outside_ques
 
     *ret = (struct rbe_outside_verdict){.code = RBE_CDK_INVALID};
     hash_question(q, hash);
-    if (find_kept(o, hash, ret))
+    if (find_kept(o, hash, ret)) {
+        count(app, q->kind, "kept");
         return RBE_OK;
+    }
     if (guessable && rbe_limit_look(app, RBE_LIMIT_FAILED, q->address, e) != RBE_OK &&
         !rbe_limit_trusts(app, q->address, hash, sizeof(hash)))
         return RBE_LIMITED;
     enum rbe_code code = ask(app, q, ret, e);
+    count(app, q->kind, code != RBE_OK ? "failed" : ret->code == RBE_OK ? "yes" : "no");
     if (code != RBE_OK)
         return unreachable(app, q->kind, code, ret);
     if (guessable && ret->code == RBE_OK)

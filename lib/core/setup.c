@@ -154,6 +154,38 @@ static void look_file(const struct look *l)
         say(l, RBE_VERDICT_OK, "configuration", "%s", file);
 }
 
+static void look_zone(const struct look *l)
+{
+    struct rbe_zone *zone = NULL;
+    struct rbe_err e = {0};
+
+    if (rbe_app_zone(l->settings, &zone, &e) != RBE_OK)
+        say(l, RBE_VERDICT_BAD, "extra.quota_time_zone", "%s", e.text);
+    rbe_zone_free(zone);
+}
+
+/* cdks and tokens are sent to these; only the machine itself need not be reached by https. */
+static void look_validation(const struct look *l)
+{
+    const struct {
+        const char *key, *url;
+    } urls[] = {
+        {"auth.cdk_validation_url", l->settings->auth.cdk_validation_url},
+        {"auth.uploader_validation_url", l->settings->auth.uploader_validation_url},
+        {"auth.download_validation_url", l->settings->auth.download_validation_url},
+    };
+    static const char *const near[] = {"http://127.", "http://localhost", "http://[::1]"};
+
+    for (size_t i = 0; i < RBE_COUNT(urls); i++) {
+        bool open = strncmp(urls[i].url, "http://", 7) == 0;
+
+        for (size_t k = 0; k < RBE_COUNT(near); k++)
+            open = open && strncmp(urls[i].url, near[k], strlen(near[k])) != 0;
+        if (open)
+            say(l, RBE_VERDICT_WARN, urls[i].key, "what is asked there can be read on the way: it is no https");
+    }
+}
+
 static bool on_network(const char *dir)
 {
     enum { NFS = 0x6969, SMB = 0x517B, SMB2 = 0xFE534D42, CIFS = 0xFF534D42 };
@@ -217,6 +249,8 @@ void rbe_setup_check(const struct rbe_settings *settings, rbe_setup_found *found
 
     look_file(&l);
     look_secrets(&l);
+    look_zone(&l);
+    look_validation(&l);
     if (look_data(&l)) {
         look_journal(&l);
         look_database(&l);

@@ -6,6 +6,7 @@
 
 #include "lib/base/breaker.h"
 #include "lib/base/clock.h"
+#include "lib/base/metrics.h"
 #include "lib/core/access.h"
 #include "lib/core/outside.h"
 
@@ -130,6 +131,11 @@ static void test_kept(void **state)
     for (int i = 0; i < 3; i++)
         must(s, show(s, "other", &got));
     assert_int_equal(atomic_load(&desk->asked), 5);
+    rbe_auto(str) struct rbe_str metrics = {0};
+    rbe_metrics_format(s->app->share, &metrics);
+    assert_non_null(strstr(metrics.s, "rbe_validations_total{service=\"cdk\",result=\"kept\"} 8\n"));
+    assert_non_null(strstr(metrics.s, "rbe_validations_total{service=\"cdk\",result=\"yes\"} 4\n"));
+    assert_non_null(strstr(metrics.s, "rbe_validations_total{service=\"cdk\",result=\"no\"} 1\n"));
 }
 
 /* Failures are no verdicts: they are not kept, and after five nobody is asked. */

@@ -73,6 +73,15 @@ static void test_check(void **state)
     rbe_setup_check(&away, found, &seen);
     assert_int_equal(seen.count[RBE_VERDICT_WARN], 1);
     assert_int_equal(seen.count[RBE_VERDICT_BAD], 2);
+
+    seen = (struct seen){0};
+    away.extra.quota_time_zone = "Europe/Nowhere";
+    away.auth.cdk_validation_url = "http://shop.example/validate";
+    away.auth.uploader_validation_url = "https://shop.example/validate";
+    away.auth.download_validation_url = "http://127.0.0.1:8000/validate";
+    rbe_setup_check(&away, found, &seen);
+    assert_int_equal(seen.count[RBE_VERDICT_WARN], 2);
+    assert_int_equal(seen.count[RBE_VERDICT_BAD], 3);
 }
 
 /* A configuration's secrets are never listed. */
