@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "lib/base/mem.h"
+
 enum {
     BLOCK = 512,
     SIZE_AT = 124, SIZE_LEN = 12, TYPE_AT = 156, SPARSE_MORE_AT = 482, SPARSE_NEXT_MORE_AT = 504,
@@ -26,7 +28,28 @@ static uint64_t padded(uint64_t n)
     return (n + BLOCK - 1) / BLOCK * BLOCK;
 }
 
-/* Octal digits, or base 256 behind a set high bit. */
+/* Octal digits, spaces around them or a NUL behind; or base 256 behind a byte that says so. Readers that meet anything else
+ * fail, read on, or take it for the archive's end. */
+static bool is_number(const unsigned char *p, size_t n)
+{
+    size_t i = 0;
+
+    /* 32 bits in the shorter fields, 64 in the longer ones, where only times may be negative */
+    if (p[0] & 0x80) {
+        bool negative = p[0] == 0xff && n == SIZE_LEN;
+
+        return (p[0] == 0x80 || negative) && p[1] == (negative ? 0xff : 0) && p[1] == p[2] && p[1] == p[3];
+    }
+    while (i < n && p[i] == ' ')
+        i++;
+    while (i < n && p[i] >= '0' && p[i] <= '7')
+        i++;
+    while (i < n && p[i] == ' ')
+        i++;
+    return i == n || p[i] == '\0';
+}
+
+/* A number that is_number judged; false when it is negative or over 63 bits. */
 static bool read_size(const unsigned char *p, uint64_t *ret)
 {
     uint64_t v = 0;
@@ -43,7 +66,22 @@ static bool read_size(const unsigned char *p, uint64_t *ret)
     for (; i < SIZE_LEN && p[i] >= '0' && p[i] <= '7'; i++)
         v = v << 3 | (uint64_t)(p[i] - '0');
     *ret = v;
-    return i == SIZE_LEN || p[i] == ' ' || p[i] == '\0';
+    return true;
+}
+
+/* Mode, user, group, size, time, checksum, device; each with its length. */
+static const struct {
+    unsigned char at, len;
+} low_numbers[] = {{100, 8}, {108, 8}, {116, 8}, {SIZE_AT, SIZE_LEN}, {136, 12}, {148, 8}};
+enum { DEVICE_AT = 329, DEVICE_LEN = 8 };
+
+static enum rbe_code check_numbers(const unsigned char *header, struct rbe_err *e)
+{
+    bool good = is_number(header + DEVICE_AT, DEVICE_LEN) && is_number(header + DEVICE_AT + DEVICE_LEN, DEVICE_LEN);
+
+    for (size_t i = 0; i < RBE_COUNT(low_numbers); i++)
+        good = good && is_number(header + low_numbers[i].at, low_numbers[i].len);
+    return good ? RBE_OK : rbe_invalid(e, "file", "broken", "the archive is damaged: a number in a tar header is none");
 }
 
 static bool is_key(const char *key, size_t len, const char *name)
@@ -162,8 +200,9 @@ static enum rbe_code take_header(struct rbe_tarscan *t, struct rbe_err *e)
         t->ended = true;
         return RBE_OK;
     }
+    RBE_TRY(check_numbers(t->header, e));
     if (!read_size(t->header + SIZE_AT, &size))
-        return rbe_invalid(e, "file", "broken", "the archive is damaged: a tar header's size is no number");
+        return rbe_invalid(e, "file", "broken", "the archive is damaged: a tar header's size is out of bounds");
     if (type && strchr("xXgLK", type))
         return begin_extension(t, type, size, e);
     if (type && !strchr("01234567SVD", type))

@@ -22,6 +22,8 @@ enum {
 };
 enum { EXTRA_ZIP64 = 0x0001, EXTRA_UNICODE_PATH = 0x7075 };
 enum { HOST_UNIX = 3, HOST_DARWIN = 19 };
+/* Version 4.6 of the standard has all that we take; some readers pass over entries that need a later one. */
+enum { READER_VERSION = 46, ATTRIBUTE_TEXT = 1 };
 
 /* An entry while the archive is being checked. */
 struct member {
@@ -209,16 +211,16 @@ static enum rbe_code check_attributes(const struct member *m, unsigned host, uin
     enum { FAT = 0, NTFS = 10, MVS = 11, VFAT = 14, TYPE = 0170000, FILE_TYPE = 0100000, DIR_TYPE = 0040000 };
     enum { DOS_DIRECTORY = 0x10, REPARSE_POINT = 0x400 };
     unsigned type = attributes >> 16 & TYPE;
-    bool unix_like = host == HOST_UNIX || host == HOST_DARWIN;
+    bool slash = m->name_len > 0 && m->entry.name[m->name_len - 1] == '/';
 
-    if (attributes & DOS_DIRECTORY && (type == 0 || !unix_like) && m->name_len > 0 && m->entry.name[m->name_len - 1] != '/')
+    if (attributes & DOS_DIRECTORY && (type == 0 || host != HOST_UNIX) && !slash)
         return refuse(e, m, "kind", "its name and its attributes disagree on whether it is a directory");
-    if (unix_like)
+    if (host == HOST_UNIX)
         return RBE_OK;
-    if (host != FAT && host != NTFS && host != MVS && host != VFAT)
+    if (host != HOST_DARWIN && host != FAT && host != NTFS && host != MVS && host != VFAT)
         return refuse(e, m, "ambiguous", "it is made on a system whose modes readers take differently");
     if (type != 0 && type != FILE_TYPE && type != DIR_TYPE)
-        return refuse(e, m, "ambiguous", "it is made on a system without links, and says that it is one");
+        return refuse(e, m, "ambiguous", "it says that it is a link, where only some readers believe it");
     if (attributes & REPARSE_POINT)
         return refuse(e, m, "ambiguous", "an attribute of Windows makes it a link");
     return RBE_OK;
@@ -342,11 +344,15 @@ static enum rbe_code read_central(struct reader *r, uint64_t *at, struct member 
         .utf8 = m->flags & FLAG_UTF8,
     };
     RBE_TRY(check_attributes(m, host, get32(p + 38), e));
+    if ((m->entry.unix_mode & S_IFMT) == S_IFLNK && get16(p + 36) & ATTRIBUTE_TEXT)
+        return refuse(e, m, "ambiguous", "it is a link and a text, and readers take it for the one or the other");
     RBE_TRY(read_extra(m, p + CENTRAL_SIZE + name, extra, &x, e));
     RBE_TRY(read_zip64(m, &x, (uint64_t *const[]){&m->entry.size, &m->entry.packed, &m->header}, 3, false, e));
     RBE_TRY(check_kind(m, e));
     if (get16(p + 34) != 0)
         return refuse(e, m, "broken", "it begins on another disk");
+    if (p[6] > READER_VERSION)
+        return refuse(e, m, "method", "it asks for a newer reader than most are");
     *at += whole;
     return RBE_OK;
 }

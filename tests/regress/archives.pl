@@ -72,8 +72,8 @@ sub zip_parts {
     my $mark = $dd =~ /^sig/ ? pack('V', 0x08074b50) : '';
     $local .= $mark . pack('VVV', $crc, $psize, $size + ($x->{ddlie} // 0)) if $dd =~ /32$/;
     $local .= $mark . pack('VQ<Q<', $crc, $psize, $size + ($x->{ddlie} // 0)) if $dd =~ /64$/;
-    my $central = pack('VCCvvvVVVVvvvvvVV', 0x02014b50, 20, $x->{host} // 3, 20, $flags, $method, 0x21 << 16, $crc, $p32,
-        $s32, length $x->{name}, length $extra, length($x->{comment} // ''), $x->{disk} // 0, 0,
+    my $central = pack('VCCvvvVVVVvvvvvVV', 0x02014b50, 20, $x->{host} // 3, $x->{needs} // 20, $flags, $method, 0x21 << 16, $crc, $p32,
+        $s32, length $x->{name}, length $extra, length($x->{comment} // ''), $x->{disk} // 0, $x->{internal} // 0,
         ($x->{mode} // ($x->{name} =~ m{/$} ? 040755 : 0100644)) << 16 | ($x->{dos} // 0), $x->{at} // $o32)
         . $x->{name} . $extra . ($x->{comment} // '');
     return ($local, $central);
@@ -163,7 +163,7 @@ good('made-on-dos.zip', zip([file('a', 'x', host => 0, mode => 0x20), folder('d'
 good('made-on-dos-with-attributes.zip', zip([file('a', 'x', host => 0, mode => 0, dos => 0x21), folder('d', host => 0, mode => 0,
     dos => 0x10), folder('e', dos => 0x10), file('f', 'y', host => 11, mode => 0, dos => 0x2020)]));
 good('no-permissions.zip', zip([file('a', 'x', mode => 0100000)]));
-good('made-on-mac.zip', zip([file('a', 'x', host => 19), symlink_to('l', 'a', host => 19)]));
+good('made-on-mac.zip', zip([file('a', 'x', host => 19), folder('d', host => 19)]));
 good('dot-slash.zip', zip([folder('.'), file('./a', 'x'), folder('./d'), file('./d/b', 'y')]));
 good('implied.zip', zip([file('a/b/c/d', 'x'), folder('a/b')]));
 good('unicode-path.zip', zip([file('a', 'x', extra => pack('vvCV', 0x7075, 6, 1, Compress::Zlib::crc32('a')) . 'a')]));
@@ -185,7 +185,8 @@ my $plain = zip(\@tree);
 bad('truncated.zip', substr($plain, 0, length($plain) / 2), 'broken', 'no end record');
 bad('truncated-end.zip', substr($plain, 0, -5), 'broken', 'end record does not end with the file');
 bad('tiny.zip', "PK\3\4", 'broken', 'too short');
-bad("link-of-host-$_.zip", zip([symlink_to('l', '../../x', host => $_)]), 'ambiguous', 'entry "l": it is made on a system') for 0, 5, 30;
+bad("link-of-host-$_.zip", zip([symlink_to('l', '../../x', host => $_)]), 'ambiguous', $_ == 5 || $_ == 30
+    ? 'entry "l": it is made on a system' : 'entry "l": it says that it is a link') for 0, 5, 11, 19, 30;
 bad('mode-in-extra.zip', zip([file('a', 'x', extra => pack('vvVvVvv', 0x756e, 14, 0, 0120777, 0, 0, 0))]), 'ambiguous',
     'entry "a": an extra field gives it a mode');
 bad("dos-folder-$_.zip", zip([file('d', 'x', host => $_, mode => 0, dos => 0x10)]), 'kind', 'entry "d": its name and its attributes '
@@ -231,6 +232,8 @@ bad('aes.zip', zip([file('s', 'y', flags => 1, method => 99, extra => pack('vvvv
 bad('masked.zip', zip([file('s', 'y', flags => 0x2000)]), 'encrypted', 'entry "s": encrypted');
 bad('method.zip', zip([file('b', 'y', method => 12)]), 'method', 'entry "b": its compression method');
 bad('deflate64.zip', zip([file('b', 'y', method => 9)]), 'method', 'entry "b": its compression method');
+bad('text-link.zip', zip([file('a', 'y', internal => 1), symlink_to('l', 'a', internal => 1)]), 'ambiguous', 'entry "l": it is a link and a text');
+bad('needs-newer.zip', zip([file('a', 'y'), file('b', 'y', needs => 63)]), 'method', 'entry "b": it asks for a newer reader');
 bad('patched.zip', zip([file('b', 'y', flags => 0x20)]), 'method', 'entry "b": its compression method');
 bad('local-name.zip', zip([file('good', 'x', lname => 'evil')]), 'mismatch', 'entry "good": its local header has another name');
 bad('local-method.zip', zip([file('a', 'x', lmethod => 0)]), 'mismatch', 'entry "a": its local header has another method');
@@ -472,7 +475,7 @@ good('prefix.tar.gz', tgz(header('file', '0', 1, prefix => $ascii_deep =~ s{/[^/
 good('old-style.tar.gz', tgz(header('old', "\0", 1, magic => '') . blocks('x'), header('dir/', "\0", 0, magic => '')));
 good('pax-size.tar.gz', tgz(pax(size => 3) . header('s', '0', 3) . blocks('abc')));
 good('sparse.tar.gz', tgz(pax('GNU.sparse.major' => 1, 'GNU.sparse.minor' => 0, 'GNU.sparse.name' => 'holes', 'GNU.sparse.realsize' => 100_000)
-    . header('GNUSparseFile.0/holes', '0', 515) . blocks(blocks("1\n50000\n3\n") . 'abc')));
+    . header('GNUSparseFile.0/holes', '0', 515) . blocks(blocks("2\n50000\n3\n100000\n0\n") . 'abc')));
 accept_as('linux', 'case.tar.gz', tgz(tfile('Readme', 'x'), tfile('README', 'y')));
 
 for my $case (@names) {
@@ -543,6 +546,21 @@ bad('bomb-sparse.tar.gz', tgz(pax('GNU.sparse.major' => 1, 'GNU.sparse.minor' =>
 bad('file-slash-data.tar.gz', tgz(header('d/', '0', 512) . header('hidden', '0', 0)), 'kind', 'entry "d": a directory must not hold data');
 bad('file-slash-data-v7.tar.gz', tgz(header('d/', "\0", 512, magic => '') . header('hidden', '0', 0)), 'kind',
     'entry "d": a directory must not hold data');
+# header() with other bytes at a place, and the checksum of them.
+sub patched {
+    my ($at, $bytes, @header) = @_;
+    my $h = header(@header);
+    substr($h, $at, length $bytes) = $bytes;
+    substr($h, 148, 8) = ' ' x 8;
+    substr($h, 148, 8) = sprintf "%06o\0 ", unpack '%32C*', $h;
+    return $h;
+}
+bad("number-$_->[0].tar.gz", tgz(tfile('a', 'x'), patched(@$_[1, 2], 'b', '0', 1) . blocks('y'), tfile('c', 'z')), 'broken',
+    'a number in a tar header is none') for (['mode', 100, '000x644'], ['user', 108, '0000/00'], ['group', 116, "00 0000\0"],
+    ['size', 124, '0000000001Z'], ['time', 136, "1400.0000000"], ['device', 329, '00008'],
+    ['large-user', 108, "\x80\0\0\1\0\0\0\0"], ['negative-group', 116, "\xff" x 8], ['large-time', 136, "\x80\0\0\1" . "\0" x 8]);
+good('numbers.tar.gz', tgz(patched(100, '   644 ', 'a', '0', 1) . blocks('x'), patched(108, "\0" x 16, 'b', '0', 1) . blocks('y'),
+    patched(136, "\x80\0\0\0\0\0\0\0\x01\x02\x03\x04", 'c', '0', 1) . blocks('z'), patched(136, "\xff" x 12, 'd', '0', 0)));
 # What readers take differently.
 bad("ambiguous-$_->[0].tar.gz", tgz(@{ $_->[1] }), 'ambiguous', $_->[2]) for (
     ['global-path', [header('g', 'g', 16) . blocks("16 path=evil.sh\n"), tfile('a', 'x')], 'a global pax header says more'],
