@@ -12,10 +12,10 @@
 enum { DAY = 24 * 60 * 60 };
 
 static const struct rbe_duty duties[RBE_JOB_KIND_MAX] = {
-    [RBE_JOB_PATCH] = {.name = "patch", .run = rbe_delta_build},
+    [RBE_JOB_PATCH] = {.name = "patch", .run = rbe_delta_build, .apart = true},
     [RBE_JOB_WEBHOOK] = {.name = "webhook", .run = rbe_webhook_deliver, .keep = 30 * DAY},
     [RBE_JOB_PURGE] = {.name = "purge", .run = rbe_purge_remove, .keep = 30 * DAY},
-    [RBE_JOB_MIRROR] = {.name = "mirror", .run = rbe_mirroring_copy, .keep = 30 * DAY},
+    [RBE_JOB_MIRROR] = {.name = "mirror", .run = rbe_mirroring_copy, .apart = true, .keep = 30 * DAY},
 };
 
 static const struct rbe_chore chores[] = {

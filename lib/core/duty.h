@@ -15,6 +15,7 @@ struct rbe_duty {
      * again when its worker died half-way, so it must bear that. */
     enum rbe_code (*run)(struct rbe_app *app, struct rbe_job *j, struct rbe_arena *arena, const char **ret_note,
                          struct rbe_err *e);
+    bool apart;                  /* in a process of its own (attempt.h): takes long, or memory */
     int64_t keep;                /* seconds that jobs are kept when they ended; 0: for ever, so that none is done twice */
 };
 /* NULL for a kind that this program does not know. */

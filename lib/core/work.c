@@ -2,10 +2,10 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "lib/base/clock.h"
+#include "lib/core/attempt.h"
 #include "lib/core/duty.h"
 #include "lib/core/wish.h"
 #include "lib/wrap/sys.h"
@@ -58,45 +58,46 @@ static bool worth_retrying(enum rbe_code code)
 
 /* ---- jobs ---- */
 
-/* Processor time of this process and of the programs it ran, in milliseconds. */
-static int64_t cpu_ms(void)
-{
-    static const int who[] = {RUSAGE_SELF, RUSAGE_CHILDREN};
-    struct rusage u;
-    int64_t ms = 0;
+/* A lease that cannot be renewed now is renewed the next time; others take it for dead only after several. */
+struct lease {
+    struct rbe_app *app;
+    const struct rbe_job *job;
+};
 
-    for (size_t i = 0; i < RBE_COUNT(who); i++)
-        if (getrusage(who[i], &u) == 0)
-            ms += ((int64_t)u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000 +
-                  (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000;
-    return ms;
+static void renew(void *arg)
+{
+    const struct lease *l = arg;
+    struct rbe_err ignored = {0};
+
+    if (l->app->store && rbe_job_renew(l->app->store, l->job, rbe_clock_now(), &ignored) != RBE_OK)
+        return;
 }
 
 static enum rbe_code run(struct rbe_app *app, struct rbe_job *j, struct rbe_arena *arena, const char **ret_note,
                          struct rbe_err *e)
 {
-    const struct rbe_duty *duty = rbe_duty_of(j->kind);
-    int64_t before = cpu_ms();
+    struct lease lease = {.app = app, .job = j};
+    const struct rbe_attempt a = {.duty = rbe_duty_of(j->kind), .beat = renew, .arg = &lease,
+                                  .beat_seconds = RBE_JOB_LEASE_SECONDS / 10};
 
     *ret_note = "";
-    j->bytes = j->rss_bytes = 0;
-    if (!duty)
+    if (!a.duty)
         return rbe_fail(e, RBE_REFUSED, "a job of unknown kind %d", (int)j->kind);
-    enum rbe_code code = duty->run(app, j, arena, ret_note, e);
-    j->cpu_ms = cpu_ms() - before;
-    return code;
+    return rbe_attempt_run(app, &a, j, arena, ret_note, e);
 }
 
 /* Does the job and ends its lease. Fails only when the queue does. */
 static enum rbe_code work_off(struct worker *worker, struct rbe_job *j, struct rbe_arena *arena, struct rbe_err *e)
 {
     const struct rbe_work *w = worker->w;
-    struct rbe_store *store = worker->app->store;
     struct rbe_err of_job = {0};
     const char *note;
     enum rbe_code code = run(worker->app, j, arena, &note, &of_job), end;
     bool final = !worth_retrying(code) || j->tries >= RBE_JOB_TRIES;
 
+    if (!worker->app->store)
+        RBE_TRY(rbe_app_reopen(worker->app, e));
+    struct rbe_store *store = worker->app->store;
     if (code == RBE_GONE) {
         note = rbe_arena_strdup(arena, of_job.text);
         of_job = (struct rbe_err){0};

@@ -285,6 +285,15 @@ enum rbe_code rbe_job_drop(struct rbe_store *s, const struct rbe_job *j, struct 
     return changes ? RBE_OK : rbe_fail(e, RBE_REFUSED, "job %" PRId64 " was taken over by another worker", j->id);
 }
 
+enum rbe_code rbe_job_renew(struct rbe_store *s, const struct rbe_job *j, int64_t now, struct rbe_err *e)
+{
+    struct rbe_db_values values = RBE_DB_VALUES(rbe_db_int(j->id), rbe_db_text(j->worker.host), rbe_db_int(j->worker.pid),
+                                                rbe_db_int(j->worker.start), rbe_db_int(j->tries), rbe_db_int(now));
+
+    RBE_TRY(rbe_store_begin(s, RBE_BASE_USAGE, e));
+    return finish(s, rbe_sql_run(s, RBE_SQL_JOB_RENEW, values, NULL, e), e);
+}
+
 enum rbe_code rbe_job_note(struct rbe_store *s, const struct rbe_job *j, const char *note, struct rbe_err *e)
 {
     struct rbe_db_value room[6];

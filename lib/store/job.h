@@ -5,7 +5,8 @@
  * Only a job that still waits becomes more urgent when the same work is asked for with more weight.
  *
  * A lease holds host, process id and process start time. rbe_job_lease takes over a job whose worker is gone: on this
- * host at once, when the caller's `alive` callback says so; on another one after RBE_JOB_LEASE_SECONDS. A failed try is
+ * host at once, when the caller's `alive` callback says so; on another one when the lease was not renewed for
+ * RBE_JOB_LEASE_SECONDS. A failed try is
  * repeated after 1, 4, 16, 64, 256 minutes.
  */
 #ifndef RBE_STORE_JOB_H
@@ -16,7 +17,7 @@
 /* As kept in the database: never renumber. */
 enum rbe_job_kind { RBE_JOB_PATCH = 0, RBE_JOB_WEBHOOK = 1, RBE_JOB_PURGE = 2, RBE_JOB_MIRROR = 3, RBE_JOB_KIND_MAX };
 enum rbe_job_state { RBE_JOB_QUEUED, RBE_JOB_LEASED, RBE_JOB_DONE, RBE_JOB_FAILED, RBE_JOB_STATE_MAX };
-enum { RBE_JOB_RETRIES = 5, RBE_JOB_TRIES = 1 + RBE_JOB_RETRIES, RBE_JOB_LEASE_SECONDS = 60 * 60 };
+enum { RBE_JOB_RETRIES = 5, RBE_JOB_TRIES = 1 + RBE_JOB_RETRIES, RBE_JOB_LEASE_SECONDS = 10 * 60 };
 
 struct rbe_job_worker {
     const char *host;
@@ -49,6 +50,8 @@ enum rbe_code rbe_job_put(struct rbe_store *s, struct rbe_job *j, bool *ret_new,
 enum rbe_code rbe_job_lease(struct rbe_store *s, const struct rbe_job_worker *me, int64_t now,
                             bool (*alive)(const struct rbe_job_worker *w), struct rbe_arena *arena, struct rbe_job *ret,
                             bool *ret_found, int64_t *ret_busy, struct rbe_err *e) RBE_MUST_USE;
+/* Says that the worker of a lease is still at it, in its own transaction; a lease lost meanwhile is left as it is. */
+enum rbe_code rbe_job_renew(struct rbe_store *s, const struct rbe_job *j, int64_t now, struct rbe_err *e) RBE_MUST_USE;
 /* Ends a lease, each in its own transaction, and keeps j's bytes, cpu_ms and rss_bytes; a lease lost meanwhile is
  * RBE_REFUSED. fail queues it again, or keeps it as failed after its last try or when final is set. */
 enum rbe_code rbe_job_done(struct rbe_store *s, const struct rbe_job *j, const char *note, int64_t now,

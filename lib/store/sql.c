@@ -288,6 +288,9 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
         USAGE("job end", "UPDATE job SET state = ?6, run_at = ?7, finished_at = ?8, note = ?9, host = '', pid = 0, "
                          "start = 0, bytes = ?10, cpu_ms = ?11, rss_bytes = ?12 WHERE id = ?1 AND state = 1 "
                          "AND host = ?2 AND pid = ?3 AND start = ?4 AND tries = ?5"),
+    [RBE_SQL_JOB_RENEW] =
+        USAGE("job renew", "UPDATE job SET leased_at = ?6 WHERE id = ?1 AND state = 1 AND host = ?2 AND pid = ?3 "
+                           "AND start = ?4 AND tries = ?5"),
     [RBE_SQL_JOB_RETRY] =
         USAGE("job retry", "UPDATE job SET state = 0, tries = 0, run_at = ?2, finished_at = 0, note = '' "
                            "WHERE id = ?1 AND state <> 1"),

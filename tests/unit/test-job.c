@@ -280,6 +280,25 @@ static void test_retry(void **state)
     expect(h, RBE_NOTFOUND, rbe_job_retry(h->store, 99, 12, &h->arena, &was, &h->err));
 }
 
+/* A renewed lease counts from then; one that was lost is not taken back. */
+static void test_renew(void **state)
+{
+    struct home *h = *state;
+    struct rbe_job j, lost;
+
+    put(h, "a", 0, 0);
+    assert_true(lease(h, 5, &j));
+    must(h, rbe_job_renew(h->store, &j, 50, &h->err));
+    assert_int_equal(only(h).leased_at, 50);
+    lost = j;
+    lost.tries = 2;
+    must(h, rbe_job_renew(h->store, &lost, 99, &h->err));
+    assert_int_equal(only(h).leased_at, 50);
+    must(h, rbe_job_done(h->store, &j, NULL, 60, &h->err));
+    must(h, rbe_job_renew(h->store, &j, 99, &h->err));
+    assert_int_equal(only(h).leased_at, 50);
+}
+
 static void test_dead_worker(void **state)
 {
     struct home *h = *state;
@@ -470,7 +489,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, home_setup, home_teardown)
     const struct CMUnitTest tests[] = {
         T(test_put_and_fields), T(test_same_work_again), T(test_put_inside_a_transaction), T(test_order), T(test_done),
-        T(test_retries), T(test_final_failure), T(test_payload_and_cost), T(test_retry), T(test_dead_worker), T(test_old_lease_of_the_same_worker),
+        T(test_retries), T(test_final_failure), T(test_payload_and_cost), T(test_retry), T(test_renew), T(test_dead_worker), T(test_old_lease_of_the_same_worker),
         T(test_job_that_kills_its_workers), T(test_worker_of_another_host), T(test_list), T(test_workers_at_once),
         T(test_note_and_drop),
     };
