@@ -118,15 +118,28 @@ enum rbe_code rbe_store_migrate(const struct rbe_store_options *o, unsigned *ret
     return RBE_OK;
 }
 
+/* A newer rbe may have changed the schema since this process started. What it does not know it must not write to. */
+static enum rbe_code check_schema(struct rbe_db *db, enum rbe_base base, struct rbe_err *e)
+{
+    unsigned knows = rbe_migrate_latest(base);
+    int64_t has;
+
+    RBE_TRY(rbe_db_schema(db, &has, e));
+    return has == knows ? RBE_OK
+                        : rbe_fail(e, RBE_UNAVAILABLE,
+                                   "database %s has schema %lld by now, this program was started with %u: restart it",
+                                   rbe_db_path(db), (long long)has, knows);
+}
+
 enum rbe_code rbe_store_begin(struct rbe_store *s, enum rbe_base base, struct rbe_err *e)
 {
     struct rbe_db *db;
 
     RBE_TRY(rbe_store_db(s, base, &db, e));
     RBE_TRY(rbe_db_begin(db, e));
-    if (base != RBE_BASE_RELEASES)
-        return RBE_OK;
-    enum rbe_code code = rbe_change_begin(s, e);
+    enum rbe_code code = check_schema(db, base, e);
+    if (code == RBE_OK && base == RBE_BASE_RELEASES)
+        code = rbe_change_begin(s, e);
     if (code != RBE_OK)
         rbe_db_rollback(db);
     return code;

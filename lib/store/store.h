@@ -39,8 +39,9 @@ RBE_DEFINE_CLEANUP(store, struct rbe_store, rbe_store_close)
 enum rbe_code rbe_store_migrate(const struct rbe_store_options *o, unsigned *ret_applied, struct rbe_err *e)
     RBE_MUST_USE;
 
-/* BEGIN IMMEDIATE, COMMIT, ROLLBACK. commit that fails has rolled back. rollback without a transaction does nothing,
- * so it may stand on every way out. */
+/* BEGIN IMMEDIATE, COMMIT, ROLLBACK. begin: RBE_UNAVAILABLE when the schema is no longer the one of this program, because a
+ * newer one migrated meanwhile: readers go on, nobody writes to what he does not know. commit that fails has rolled back.
+ * rollback without a transaction does nothing, so it may stand on every way out. */
 enum rbe_code rbe_store_begin(struct rbe_store *s, enum rbe_base base, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_store_commit(struct rbe_store *s, enum rbe_base base, struct rbe_err *e) RBE_MUST_USE;
 void rbe_store_rollback(struct rbe_store *s, enum rbe_base base);

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "lib/store/job.h"
+#include "lib/store/migrate.h"
 #include "lib/store/resource.h"
 #include "lib/store/version.h"
 #include "tests/unit/storehome.h"
@@ -42,6 +43,29 @@ static void test_meta(void **state)
     assert_string_equal(text, "semver/2");
     must(h, rbe_store_meta_find(h->store, "other", &h->arena, &text, &h->err));
     assert_string_equal(text, "");
+}
+
+/* A newer rbe migrates while this process is at work: it may read on, and not write. */
+static void test_schema_changes(void **state)
+{
+    static const char *const files[RBE_BASE_MAX] = {[RBE_BASE_RELEASES] = "rbe.db", [RBE_BASE_USAGE] = "usage.db"};
+    struct home *h = *state;
+    const char *text;
+
+    put_meta(h, "k", "v");
+    for (enum rbe_base base = 0; base < RBE_BASE_MAX; base++) {
+        rbe_autofree char *back = rbe_strfmt("PRAGMA user_version = %u", rbe_migrate_latest(base));
+
+        home_sql(h, files[base], "PRAGMA user_version = 99");
+        expect(h, RBE_UNAVAILABLE, rbe_store_begin(h->store, base, &h->err));
+        assert_non_null(strstr(h->err.text, files[base]));
+        assert_non_null(strstr(h->err.text, "has schema 99 by now"));
+        must(h, rbe_store_meta_find(h->store, "k", &h->arena, &text, &h->err));
+        assert_string_equal(text, "v");
+        home_sql(h, files[base], back);
+        must(h, rbe_store_begin(h->store, base, &h->err));
+        rbe_store_rollback(h->store, base);
+    }
 }
 
 static void test_rollback(void **state)
@@ -288,7 +312,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, home_setup, home_teardown)
     const struct CMUnitTest tests[] = {
-        T(test_meta), T(test_rollback), T(test_change_number), T(test_readers_keep_no_snapshot),
+        T(test_meta), T(test_schema_changes), T(test_rollback), T(test_change_number), T(test_readers_keep_no_snapshot),
         T(test_readers_keep_no_snapshot_without_wal), T(test_reader_alone), T(test_reader_after_a_crash),
         T(test_read_only_opens_usage_late), T(test_check), T(test_schema_refuses_nonsense), T(test_writers_at_once),
         T(test_writers_at_once_without_wal),
