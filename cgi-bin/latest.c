@@ -48,7 +48,7 @@ static enum rbe_code make_url(struct rbe_app *app, struct rbe_req *r, const stru
         return RBE_OK;
     RBE_TRY(rbe_req_base_url(r, &base, e));
     rbe_grant_sign(app, &l->grant, key);
-    *ret = rbe_arena_strfmt(rbe_req_arena(r), "%s%s%s", base, d->download, key);
+    *ret = RBE_ARENA_JOIN(rbe_req_arena(r), base, d->download, key);
     return RBE_OK;
 }
 
@@ -81,7 +81,7 @@ static enum rbe_code handle_latest(void *ctx, struct rbe_req *r, struct rbe_resp
     struct rbe_app *app = ctx;
     const struct rbe_dialect *d = rbe_req_route_data(r);
     struct rbe_question q;
-    struct rbe_latest l = {0};
+    struct rbe_latest l;
     const char *url;
 
     RBE_TRY(read_question(r, &q, e));

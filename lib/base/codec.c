@@ -50,16 +50,21 @@ size_t rbe_base64url_encode(const void *p, size_t n, char *ret_text)
 {
     const unsigned char *b = p;
     char *to = ret_text;
-    uint32_t bits = 0;
-    unsigned have = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        bits = bits << 8 | b[i];
-        for (have += 8; have >= 6; have -= 6)
-            *to++ = base64url_digits[bits >> (have - 6) & 63];
+    for (; n >= 3; n -= 3, b += 3, to += 4) {
+        const uint32_t bits = (uint32_t)b[0] << 16 | (uint32_t)b[1] << 8 | b[2];
+
+        to[0] = base64url_digits[bits >> 18];
+        to[1] = base64url_digits[bits >> 12 & 63];
+        to[2] = base64url_digits[bits >> 6 & 63];
+        to[3] = base64url_digits[bits & 63];
     }
-    if (have)
-        *to++ = base64url_digits[bits << (6 - have) & 63];
+    if (n) {
+        *to++ = base64url_digits[b[0] >> 2];
+        *to++ = base64url_digits[(b[0] << 4 | (n == 2 ? b[1] >> 4 : 0)) & 63];
+        if (n == 2)
+            *to++ = base64url_digits[b[1] << 2 & 63];
+    }
     *to = '\0';
     return (size_t)(to - ret_text);
 }
@@ -140,13 +145,19 @@ void rbe_percent_encode(const char *text, struct rbe_str *out)
 
 bool rbe_int_parse(const char *text, int64_t min, int64_t max, int64_t *ret)
 {
-    char *end;
+    const bool negative = text[0] == '-';
+    int64_t v = 0;
 
-    if (!((text[0] >= '0' && text[0] <= '9') || (text[0] == '-' && text[1] >= '0' && text[1] <= '9')))
+    text += negative;
+    if (!*text)
         return false;
-    errno = 0;
-    intmax_t v = strtoimax(text, &end, 10);
-    if (errno || *end || v < min || v > max)
+    for (; *text >= '0' && *text <= '9'; text++) {
+        const int digit = *text - '0';
+
+        if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, negative ? -digit : digit, &v))
+            return false;
+    }
+    if (*text || v < min || v > max)
         return false;
     *ret = v;
     return true;

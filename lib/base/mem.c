@@ -119,6 +119,18 @@ char *rbe_arena_strfmt(struct rbe_arena *a, const char *fmt, ...)
     return s;
 }
 
+char *rbe_arena_join(struct rbe_arena *a, const char *const *texts)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; texts[i]; i++)
+        len += strlen(texts[i]);
+    char *joined = rbe_arena_alloc(a, len + 1), *to = joined;
+    for (size_t i = 0; texts[i]; i++)
+        to = stpcpy(to, texts[i]);
+    return joined;
+}
+
 void rbe_arena_reset(struct rbe_arena *a)
 {
     struct rbe_arena_chunk *c = a->head;

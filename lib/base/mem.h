@@ -36,6 +36,9 @@ char *rbe_arena_strdup(struct rbe_arena *a, const char *s) __attribute__((malloc
 char *rbe_arena_strndup(struct rbe_arena *a, const char *s, size_t n) __attribute__((malloc, returns_nonnull));
 char *rbe_arena_strfmt(struct rbe_arena *a, const char *fmt, ...)
     __attribute__((malloc, returns_nonnull, format(printf, 2, 3)));
+/* The texts one after the other, as one; the list ends with NULL. */
+char *rbe_arena_join(struct rbe_arena *a, const char *const *texts) __attribute__((malloc, returns_nonnull));
+#define RBE_ARENA_JOIN(a, ...) rbe_arena_join((a), (const char *const[]){__VA_ARGS__, NULL})
 /* Forgets everything handed out, keeps one chunk for the next round. */
 void rbe_arena_reset(struct rbe_arena *a);
 void rbe_arena_release(struct rbe_arena *a);

@@ -19,31 +19,17 @@ void rbe_str_reset(struct rbe_str *b)
         b->s[0] = '\0';
 }
 
-char *rbe_str_reserve(struct rbe_str *b, size_t n)
+char *rbe_str_grow(struct rbe_str *b, size_t n)
 {
     if (n > SIZE_MAX / 4 - b->len)
         abort();
-    size_t need = b->len + n + 1;
+    size_t need = b->len + n + 1, cap = b->cap ? b->cap : 128;
 
-    if (need > b->cap) {
-        size_t cap = b->cap ? b->cap : 128;
-
-        while (cap < need)
-            cap *= 2;
-        b->s = rbe_realloc(b->s, cap);
-        b->cap = cap;
-    }
+    while (cap < need)
+        cap *= 2;
+    b->s = rbe_realloc(b->s, cap);
+    b->cap = cap;
     return b->s + b->len;
-}
-
-void rbe_str_put(struct rbe_str *b, const void *p, size_t n)
-{
-    char *to = rbe_str_reserve(b, n);
-
-    if (n)
-        memcpy(to, p, n);
-    to[n] = '\0';
-    b->len += n;
 }
 
 void rbe_str_puts(struct rbe_str *b, const char *s)

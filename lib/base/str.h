@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct rbe_str {
     char *s;             /* NULL while nothing was ever put; use rbe_str_text to get "" then */
@@ -17,9 +18,22 @@ struct rbe_str {
 
 void rbe_str_release(struct rbe_str *b);
 void rbe_str_reset(struct rbe_str *b);
+/* For rbe_str_reserve. */
+char *rbe_str_grow(struct rbe_str *b, size_t n);
 /* Makes room for n more bytes (and the NUL) and returns where they go; the caller adds to len what it wrote. */
-char *rbe_str_reserve(struct rbe_str *b, size_t n);
-void rbe_str_put(struct rbe_str *b, const void *p, size_t n);
+static inline char *rbe_str_reserve(struct rbe_str *b, size_t n)
+{
+    return n < b->cap - b->len ? b->s + b->len : rbe_str_grow(b, n);
+}
+static inline void rbe_str_put(struct rbe_str *b, const void *p, size_t n)
+{
+    char *to = rbe_str_reserve(b, n);
+
+    if (n)
+        memcpy(to, p, n);
+    to[n] = '\0';
+    b->len += n;
+}
 void rbe_str_puts(struct rbe_str *b, const char *s);
 void rbe_str_putc(struct rbe_str *b, char c);
 void rbe_str_putf(struct rbe_str *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -1,5 +1,6 @@
 #include "lib/core/grant.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "lib/base/codec.h"
@@ -16,9 +17,9 @@ _Static_assert(RBE_BASE64URL_LEN(RECORD_MAX) + 1 == RBE_GRANT_TEXT, "the longest
 
 static unsigned char *put_number(unsigned char *to, uint64_t v, int bytes)
 {
-    for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
-        *to++ = (unsigned char)(v >> shift);
-    return to;
+    v = htobe64(v << (64 - 8 * bytes));
+    memcpy(to, &v, (size_t)bytes);
+    return to + bytes;
 }
 
 static uint64_t get_number(const unsigned char **from, int bytes)

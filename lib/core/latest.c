@@ -304,19 +304,12 @@ static void withhold(struct rbe_latest *ret)
 
 /* ---- all of it ---- */
 
-static enum rbe_code find_ready(struct rbe_app *app, const struct rbe_question *q, struct rbe_arena *arena,
-                                struct rbe_latest *ret, struct rbe_err *e)
+/* From the database, in one snapshot. */
+static enum rbe_code find_anew(struct rbe_app *app, const struct rbe_question *q, struct rbe_arena *arena,
+                               struct rbe_latest *ret, struct rbe_err *e)
 {
     struct search s = {.app = app, .q = q, .arena = arena, .e = e};
 
-    switch (rbe_answer_find(app, q, ret)) {
-    case RBE_ANSWER_RECORD:
-        return RBE_OK;
-    case RBE_ANSWER_ABSENT:
-        return not_found(e);
-    case RBE_ANSWER_UNKNOWN:
-        break;
-    }
     RBE_TRY(rbe_store_snapshot_begin(app->store, e));
     enum rbe_code code = search(&s, ret);
     rbe_store_snapshot_end(app->store);
@@ -330,9 +323,13 @@ static enum rbe_code find_ready(struct rbe_app *app, const struct rbe_question *
 enum rbe_code rbe_latest_find(struct rbe_app *app, const struct rbe_question *q, struct rbe_arena *arena,
                               struct rbe_latest *ret, struct rbe_err *e)
 {
+    enum rbe_answer_found ready = rbe_answer_find(app, q, ret);
     bool told;
 
-    RBE_TRY(find_ready(app, q, arena, ret, e));
+    if (ready == RBE_ANSWER_ABSENT)
+        return not_found(e);
+    if (ready == RBE_ANSWER_UNKNOWN)
+        RBE_TRY(find_anew(app, q, arena, ret, e));
     RBE_TRY(judge(app, q, arena, ret, &told, e));
     if (!told) {
         withhold(ret);

@@ -138,8 +138,10 @@ static const char *check_block(const char *text)
 
 bool rbe_region_valid(const char *region)
 {
-    size_t len = strspn(region, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    size_t len = 0;
 
+    while ((region[len] >= 'a' && region[len] <= 'z') || (region[len] >= '0' && region[len] <= '9') || region[len] == '-')
+        len++;
     return len >= 1 && len <= RBE_REGION_MAX && region[len] == '\0';
 }
 

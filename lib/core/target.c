@@ -40,6 +40,12 @@ static const struct alias arch_aliases[] = {
     {"x86_64", RBE_ARCH_AMD64}, {"intel64", RBE_ARCH_AMD64}, {"aarch64", RBE_ARCH_ARM64},
 };
 
+/* The first characters differ in most. */
+static bool same(const char *a, const char *b)
+{
+    return (*a | 0x20) == (*b | 0x20) && strcasecmp(a, b) == 0;
+}
+
 /* The number behind a spelling, 0 for none at all, -1 when it is unknown. */
 static int lookup(const char *text, const char *const *names, size_t n_names, const struct alias *aliases,
                   size_t n_aliases)
@@ -47,10 +53,10 @@ static int lookup(const char *text, const char *const *names, size_t n_names, co
     if (!text || !text[0])
         return 0;
     for (size_t i = 0; i < n_names; i++)
-        if (strcasecmp(text, names[i]) == 0)
+        if (same(text, names[i]))
             return (int)i;
     for (size_t i = 0; i < n_aliases; i++)
-        if (strcasecmp(text, aliases[i].text) == 0)
+        if (same(text, aliases[i].text))
             return aliases[i].value;
     return -1;
 }
@@ -103,9 +109,11 @@ const char *rbe_arch_name(enum rbe_arch arch)
 
 bool rbe_rid_valid(const char *rid)
 {
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
-    size_t len = strspn(rid, allowed);
+    size_t len = 0;
 
+    while ((rid[len] >= 'a' && rid[len] <= 'z') || (rid[len] >= 'A' && rid[len] <= 'Z') ||
+           (rid[len] >= '0' && rid[len] <= '9') || rid[len] == '_' || rid[len] == '-')
+        len++;
     return rid[len] == '\0' && len >= RID_MIN && len <= RID_MAX && strcmp(rid, "download") != 0;
 }
 

@@ -4,13 +4,19 @@
 #include <fcgiapp.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+
+enum { HINTS = 32 };
 
 struct rbe_fcgi {
     FCGX_Request fcgi;
     char *const *env;
+    size_t vars;
+    unsigned last[HINTS];        /* where a variable was found last, by the address of its name */
     int in, out;                 /* of CGI */
     bool cgi, taken, broken;
 };
@@ -58,10 +64,30 @@ bool rbe_fcgi_is_cgi(void)
     return FCGX_IsCGI() != 0;
 }
 
+/* NULL when the variable bears another name. */
+static const char *value_of(const char *var, const char *name)
+{
+    while (*name && *var == *name) {
+        var++;
+        name++;
+    }
+    return *name == '\0' && *var == '=' ? var + 1 : NULL;
+}
+
+static void take_env(struct rbe_fcgi *f, char *const *env)
+{
+    f->env = env;
+    for (f->vars = 0; env && env[f->vars];)
+        f->vars++;
+}
+
 struct rbe_fcgi *rbe_fcgi_new(int listen_fd)
 {
     struct rbe_fcgi *f = rbe_alloc(sizeof(*f));
 
+    /* libfcgi takes and gives two large buffers at every request, and each time malloc would gather the small pieces it holds
+     * ready, which are wanted again at once. */
+    (void)mallopt(M_MXFAST, 0);
     if (FCGX_Init() != 0 || FCGX_InitRequest(&f->fcgi, listen_fd, FCGI_FAIL_ACCEPT_ON_INTR) != 0)
         abort();
     return f;
@@ -74,7 +100,7 @@ struct rbe_fcgi *rbe_fcgi_new_cgi(int in, int out, char *const *env)
     f->cgi = true;
     f->in = in;
     f->out = out;
-    f->env = env;
+    take_env(f, env);
     return f;
 }
 
@@ -100,7 +126,7 @@ int rbe_fcgi_accept(struct rbe_fcgi *f)
         int r = FCGX_Accept_r(&f->fcgi);
 
         if (r == 0) {
-            f->env = f->fcgi.envp;
+            take_env(f, f->fcgi.envp);
             return 1;
         }
         if (stop)
@@ -142,18 +168,28 @@ void rbe_fcgi_finish(struct rbe_fcgi *f, bool body_taken)
     if (body_taken && FCGX_GetStr(&c, 1, f->fcgi.in) == 0 && !FCGX_GetError(f->fcgi.in))
         (void)FCGX_Detach(&f->fcgi);
     FCGX_Finish_r(&f->fcgi);
-    FCGX_Free(&f->fcgi, 1);
+    if (f->fcgi.ipcFd >= 0)
+        FCGX_Free(&f->fcgi, 1);
     (void)FCGX_Attach(&f->fcgi);
-    f->env = NULL;
+    take_env(f, NULL);
 }
 
 const char *rbe_fcgi_env(const struct rbe_fcgi *f, const char *name)
 {
-    size_t len = strlen(name);
+    struct rbe_fcgi *own = (struct rbe_fcgi *)(uintptr_t)f;      /* only learns */
+    unsigned *last = &own->last[(uintptr_t)name / 8 % HINTS];
+    const char *value;
 
-    for (char *const *v = f->env; v && *v; v++)
-        if (strncmp(*v, name, len) == 0 && (*v)[len] == '=')
-            return *v + len + 1;
+    /* A web server sends the variables of its requests in the same order, and the same places of ours ask for them. */
+    if (*last < f->vars && (value = value_of(f->env[*last], name)))
+        return value;
+    for (size_t i = 0; i < f->vars; i++) {
+        value = value_of(f->env[i], name);
+        if (value) {
+            *last = (unsigned)i;
+            return value;
+        }
+    }
     return NULL;
 }
 

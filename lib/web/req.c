@@ -39,6 +39,14 @@ static bool ends_with(const char *s, const char *end)
     return n >= m && strcmp(s + n - m, end) == 0;
 }
 
+/* Printable ASCII without spaces, as almost all is that clients send: valid UTF-8 without control characters. */
+static bool is_plain(const char *s)
+{
+    while (*s > ' ' && *s < 0x7f)
+        s++;
+    return *s == '\0';
+}
+
 /* The path of REQUEST_URI, decoded; "" when a segment holds a '/' or its escapes are broken. */
 static const char *path_of_uri(struct rbe_req *r, const char *uri)
 {
@@ -73,13 +81,15 @@ static const char *find_path(struct rbe_req *r)
     if (ends_with(script, ".fcgi") || ends_with(script, ".cgi"))
         path = info[0] ? info : path_of_uri(r, env(r, "REQUEST_URI"));
     else if (script[0] && info[0])
-        path = rbe_arena_strfmt(&r->arena, "%s%s", script, info);
+        path = RBE_ARENA_JOIN(&r->arena, script, info);
     else if (script[0] || info[0])
         path = script[0] ? script : info;
     else
         path = path_of_uri(r, env(r, "REQUEST_URI"));
     path = without_prefix(path, r->site->public_url);
-    if (path[0] != '/' || !rbe_utf8_valid(path, strlen(path)) || rbe_utf8_has_control(path, strlen(path)))
+    if (path[0] != '/')
+        return "";
+    if (!is_plain(path) && (!rbe_utf8_valid(path, strlen(path)) || rbe_utf8_has_control(path, strlen(path))))
         return "";
     return path;
 }
@@ -104,8 +114,24 @@ void rbe_req_release(struct rbe_req *r)
     rbe_arena_release(&r->arena);
 }
 
+static enum rbe_code decode(char *name, char *value, struct rbe_err *e)
+{
+    ptrdiff_t n = rbe_percent_decode(name, strlen(name), true);
+
+    if (n < 0 || !rbe_utf8_valid(name, (size_t)n) || rbe_utf8_has_control(name, (size_t)n))
+        return rbe_invalid(e, "query", "format", "a parameter's name is not well encoded");
+    n = rbe_percent_decode(value, strlen(value), true);
+    if (n < 0)
+        return rbe_invalid(e, name, "encoding", "holds a broken %% escape or a NUL");
+    if (!rbe_utf8_valid(value, (size_t)n))
+        return rbe_invalid(e, name, "encoding", "is not UTF-8");
+    if (rbe_utf8_has_control(value, (size_t)n))
+        return rbe_invalid(e, name, "format", "holds a control character");
+    return RBE_OK;
+}
+
 /* "name=value", both still encoded, in place. */
-static enum rbe_code add_param(struct rbe_req *r, char *item, struct rbe_err *e)
+static enum rbe_code add_param(struct rbe_req *r, char *item, bool plain, struct rbe_err *e)
 {
     char *equals = strchr(item, '='), *value = equals ? equals + 1 : item + strlen(item);
 
@@ -113,16 +139,8 @@ static enum rbe_code add_param(struct rbe_req *r, char *item, struct rbe_err *e)
         return rbe_invalid(e, "query", "max_count", "more than %d parameters", RBE_REQ_PARAMS_MAX);
     if (equals)
         *equals = '\0';
-    ptrdiff_t n = rbe_percent_decode(item, strlen(item), true);
-    if (n < 0 || !rbe_utf8_valid(item, (size_t)n) || rbe_utf8_has_control(item, (size_t)n))
-        return rbe_invalid(e, "query", "format", "a parameter's name is not well encoded");
-    n = rbe_percent_decode(value, strlen(value), true);
-    if (n < 0)
-        return rbe_invalid(e, item, "encoding", "holds a broken %% escape or a NUL");
-    if (!rbe_utf8_valid(value, (size_t)n))
-        return rbe_invalid(e, item, "encoding", "is not UTF-8");
-    if (rbe_utf8_has_control(value, (size_t)n))
-        return rbe_invalid(e, item, "format", "holds a control character");
+    if (!plain)
+        RBE_TRY(decode(item, value, e));
     r->param[r->params++] = (struct rbe_req_param){item, rbe_req_canonical(item), value};
     return RBE_OK;
 }
@@ -143,11 +161,12 @@ enum rbe_code rbe_req_query(struct rbe_req *r, struct rbe_err *e)
     size_t len = strlen(query);
     if (len > RBE_REQ_QUERY_MAX)
         return rbe_invalid(e, "query", "max_length", "longer than %d bytes", RBE_REQ_QUERY_MAX);
+    const bool plain = is_plain(query) && !strchr(query, '%') && !strchr(query, '+');
     for (char *item = rbe_arena_strndup(&r->arena, query, len); item; item = next) {
         next = strchr(item, '&');
         if (next)
             *next++ = '\0';
-        if (item[0] && add_param(r, item, e) != RBE_OK)
+        if (item[0] && add_param(r, item, plain, e) != RBE_OK)
             code = RBE_INVALID;
         if (r->params == RBE_REQ_PARAMS_MAX && code != RBE_OK)
             break;
@@ -178,7 +197,7 @@ const char *rbe_req_canonical(const char *name)
         {"os", "system"}, {"current_version", "current"}, {"name", "version_name"}, {"id", "resource_id"}};
 
     for (size_t i = 0; i < RBE_COUNT(aliases); i++)
-        if (strcmp(name, aliases[i][0]) == 0)
+        if (name[0] == aliases[i][0][0] && strcmp(name, aliases[i][0]) == 0)
             return aliases[i][1];
     return name;
 }
@@ -192,7 +211,7 @@ const char *rbe_req_param(const struct rbe_req *r, const char *name)
     for (size_t i = 0; i < r->params; i++) {
         const struct rbe_req_param *p = &r->param[i];
 
-        if (strcmp(p->canonical, canonical) != 0)
+        if (p->canonical[0] != canonical[0] || strcmp(p->canonical, canonical) != 0)
             continue;
         if (p->name != p->canonical)
             alias = alias ? alias : p;
@@ -220,13 +239,13 @@ const char *rbe_req_env(const struct rbe_req *r, const char *name)
 
 const char *rbe_req_header(const struct rbe_req *r, const char *name)
 {
-    char var[80];
-    int n = snprintf(var, sizeof(var), "HTTP_%s", name);
+    char var[80] = "HTTP_";
+    size_t n = 5;
 
-    if (n < 0 || (size_t)n >= sizeof(var))
+    for (; *name && n < sizeof(var) - 1; name++)
+        var[n++] = *name == '-' ? '_' : *name >= 'a' && *name <= 'z' ? (char)(*name - 'a' + 'A') : *name;
+    if (*name)
         return NULL;
-    for (char *c = var; *c; c++)
-        *c = *c == '-' ? '_' : *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
     if (strcmp(var, "HTTP_CONTENT_TYPE") == 0 || strcmp(var, "HTTP_CONTENT_LENGTH") == 0)
         return rbe_fcgi_env(r->io, var + 5);
     const char *v = rbe_fcgi_env(r->io, var);
@@ -298,7 +317,8 @@ const char *rbe_req_address(const struct rbe_req *r)
 /* The last element of a list: what the proxy that speaks to us put there itself. */
 static const char *forwarded(const struct rbe_req *r, const char *name, struct rbe_arena *arena)
 {
-    const char *v = trusted(r, rbe_req_peer(r)) ? rbe_req_header(r, name) : NULL;
+    const bool heard = r->site->n_trusted_proxies > 0 && trusted(r, rbe_req_peer(r));
+    const char *v = heard ? rbe_req_header(r, name) : NULL;
     const char *comma = v ? strrchr(v, ',') : NULL;
 
     if (comma)
@@ -306,10 +326,14 @@ static const char *forwarded(const struct rbe_req *r, const char *name, struct r
     return v ? rbe_arena_strndup(arena, v, strcspn(v, " \t")) : NULL;
 }
 
+static bool is_host_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || c == '.' || c == '-';
+}
+
 /* A host name, IPv4 address or [IPv6 address], and perhaps a port. */
 static bool good_host(const char *s)
 {
-    static const char name[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-";
     size_t n;
 
     if (strlen(s) > HOST_MAX)
@@ -320,18 +344,24 @@ static bool good_host(const char *s)
             return false;
         s += n + 2;
     } else {
-        n = strspn(s, name);
+        for (n = 0; is_host_char(s[n]); n++)
+            ;
         if (n == 0)
             return false;
         s += n;
     }
-    return s[0] == '\0' || (s[0] == ':' && strlen(s + 1) <= 5 && s[1] && s[1 + strspn(s + 1, "0123456789")] == '\0');
+    if (s[0] == '\0')
+        return true;
+    if (s[0] != ':')
+        return false;
+    for (n = 1; s[n] >= '0' && s[n] <= '9'; n++)
+        ;
+    return n >= 2 && n <= 6 && s[n] == '\0';
 }
 
 static const char *scheme_of(const struct rbe_req *r, struct rbe_arena *arena)
 {
     const char *said = forwarded(r, "X-Forwarded-Proto", arena);
-    const char *https = env(r, "HTTPS");
 
     if (!said)
         said = env(r, "REQUEST_SCHEME");
@@ -339,6 +369,7 @@ static const char *scheme_of(const struct rbe_req *r, struct rbe_arena *arena)
         return "https";
     if (strcasecmp(said, "http") == 0)
         return "http";
+    const char *https = env(r, "HTTPS");
     return https[0] && strcasecmp(https, "off") != 0 ? "https" : "http";
 }
 
@@ -356,7 +387,7 @@ enum rbe_code rbe_req_base_url(const struct rbe_req *r, const char **ret, struct
         host = rbe_req_header(r, "Host");
     if (!host || !good_host(host))
         return rbe_invalid(e, "Host", host ? "format" : "required", "must name this server, with a port or without");
-    *ret = rbe_arena_strfmt(arena, "%s://%s", scheme_of(r, arena), host);
+    *ret = RBE_ARENA_JOIN(arena, scheme_of(r, arena), "://", host);
     return RBE_OK;
 }
 

@@ -15,39 +15,40 @@ enum { TAG_BYTES = 16 };
 
 static const char json_type[] = "application/json; charset=utf-8";
 
-static const char *reason_of(int status)
+/* The line of the head; NULL for a status that is not in the table. */
+static const char *status_line(int status)
 {
     static const struct {
         int status;
-        const char *reason;
-    } reasons[] = {
-        {200, "OK"},
-        {201, "Created"},
-        {202, "Accepted"},
-        {204, "No Content"},
-        {206, "Partial Content"},
-        {302, "Found"},
-        {304, "Not Modified"},
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {409, "Conflict"},
-        {410, "Gone"},
-        {412, "Precondition Failed"},
-        {413, "Content Too Large"},
-        {416, "Range Not Satisfiable"},
-        {429, "Too Many Requests"},
-        {500, "Internal Server Error"},
-        {503, "Service Unavailable"},
-        {507, "Insufficient Storage"},
+        const char *line;
+    } lines[] = {
+        {200, "Status: 200 OK"},
+        {201, "Status: 201 Created"},
+        {202, "Status: 202 Accepted"},
+        {204, "Status: 204 No Content"},
+        {206, "Status: 206 Partial Content"},
+        {302, "Status: 302 Found"},
+        {304, "Status: 304 Not Modified"},
+        {400, "Status: 400 Bad Request"},
+        {401, "Status: 401 Unauthorized"},
+        {403, "Status: 403 Forbidden"},
+        {404, "Status: 404 Not Found"},
+        {405, "Status: 405 Method Not Allowed"},
+        {409, "Status: 409 Conflict"},
+        {410, "Status: 410 Gone"},
+        {412, "Status: 412 Precondition Failed"},
+        {413, "Status: 413 Content Too Large"},
+        {416, "Status: 416 Range Not Satisfiable"},
+        {429, "Status: 429 Too Many Requests"},
+        {500, "Status: 500 Internal Server Error"},
+        {503, "Status: 503 Service Unavailable"},
+        {507, "Status: 507 Insufficient Storage"},
     };
 
-    for (size_t i = 0; i < RBE_COUNT(reasons); i++)
-        if (reasons[i].status == status)
-            return reasons[i].reason;
-    return "Other";
+    for (size_t i = 0; i < RBE_COUNT(lines); i++)
+        if (lines[i].status == status)
+            return lines[i].line;
+    return NULL;
 }
 
 void rbe_resp_begin(struct rbe_resp *p, struct rbe_req *r)
@@ -229,13 +230,14 @@ void rbe_resp_fail(struct rbe_resp *p, const struct rbe_err *e)
 
 void rbe_resp_head(struct rbe_resp *p, const char *content_type, int64_t length)
 {
+    const char *line = status_line(p->status);
     struct rbe_str *h = &p->head;
 
     rbe_str_reset(h);
-    rbe_str_puts(h, "Status: ");
-    rbe_str_puti(h, p->status);
-    rbe_str_putc(h, ' ');
-    rbe_str_puts(h, reason_of(p->status));
+    if (line)
+        rbe_str_puts(h, line);
+    else
+        rbe_str_putf(h, "Status: %d Other", p->status);
     if (content_type) {
         rbe_str_puts(h, "\r\nContent-Type: ");
         rbe_str_puts(h, content_type);

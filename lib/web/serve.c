@@ -186,9 +186,10 @@ static void answer(struct server *s, const struct rbe_err *unopened)
 {
     uint64_t began = rbe_clock_mono();
     const struct rbe_route *route = NULL;
-    struct rbe_err e = {0};
     enum rbe_code code;
+    struct rbe_err e;
 
+    rbe_err_reset(&e);
     s->served++;
     rbe_req_begin(&s->req, s->io, s->o);
     rbe_resp_begin(&s->resp, &s->req);
@@ -203,7 +204,7 @@ static void answer(struct server *s, const struct rbe_err *unopened)
         e.code = code;
         answer_failure(s, route, &e);
     }
-    e = (struct rbe_err){0};
+    rbe_err_reset(&e);
     /* The head is out already: all that can be done is to end the body early and say so in the log. */
     if (rbe_resp_send(&s->resp, &e) != RBE_OK)
         log_fault(s, route, &e, "");

@@ -109,6 +109,14 @@ static enum rbe_code set_up(struct rbe_db *db, const struct rbe_db_options *o, s
     return rbe_db_script(db, "set-up", sql, e);
 }
 
+/* No thread of ours shares the library, and nobody asks how much memory it took: both would cost at every allocation. Only
+ * before its first use; it refuses later on, when it is as wanted already. */
+static void configure(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 enum rbe_code rbe_db_open(const struct rbe_db_options *o, struct rbe_db **ret, struct rbe_err *e)
 {
     int flags = SQLITE_OPEN_NOMUTEX | (o->mode == RBE_DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
@@ -118,6 +126,7 @@ enum rbe_code rbe_db_open(const struct rbe_db_options *o, struct rbe_db **ret, s
         RBE_TRY(make_file(o->path, e));
     db->path = rbe_strdup(o->path);
     db->busy_ms = o->busy_ms;
+    configure();
     int rc = sqlite3_open_v2(o->path, &db->handle, flags, NULL);
     if (!db->handle)
         abort();

@@ -1,27 +1,26 @@
-/* Hashes and MACs by OpenSSL's EVP layer. A failure here is memory or a broken library, so it aborts.
- *
- * An HMAC object keeps two contexts. `work` is used again for each message by initialising it without a key, which
- * keeps the key's two inner hashes. Whether the library does that right is tried when the object is made; where it
- * does not, each message works on a copy of `ready`, which was keyed and never used.
+/* SHA-256 by libcrypto's own functions and HMAC (RFC 2104) by hand on them. The library's newer face finds every algorithm by
+ * name among providers that it loads and configures first: that alone takes longer than a CGI program needs for all else,
+ * and half as long again as the hash itself at each key that is signed.
  */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "lib/wrap/hash.h"
 
 #include <errno.h>
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
+#include <openssl/sha.h>
 #include <string.h>
 #include <sys/random.h>
 
+enum { BLOCK = 64, INNER = 0x36, OUTER = 0x5c };
+
 struct rbe_sha256 {
-    EVP_MD_CTX *ctx;
+    SHA256_CTX ctx;
 };
 
+/* The states after the key's two blocks. */
 struct rbe_hmac {
-    EVP_MAC *mac;
-    EVP_MAC_CTX *ready, *work;
-    bool reuse;
+    SHA256_CTX inner, outer;
 };
 
 static void must(bool ok)
@@ -34,103 +33,74 @@ struct rbe_sha256 *rbe_sha256_new(void)
 {
     struct rbe_sha256 *h = rbe_alloc(sizeof(*h));
 
-    h->ctx = EVP_MD_CTX_new();
-    must(h->ctx && EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL) == 1);
+    must(SHA256_Init(&h->ctx) == 1);
     return h;
 }
 
 void rbe_sha256_free(struct rbe_sha256 *h)
 {
-    if (!h)
-        return;
-    EVP_MD_CTX_free(h->ctx);
     free(h);
 }
 
 void rbe_sha256_put(struct rbe_sha256 *h, const void *p, size_t n)
 {
     if (n)
-        must(EVP_DigestUpdate(h->ctx, p, n) == 1);
+        must(SHA256_Update(&h->ctx, p, n) == 1);
 }
 
 void rbe_sha256_end(struct rbe_sha256 *h, unsigned char ret_sum[static RBE_SHA256_SIZE])
 {
-    must(EVP_DigestFinal_ex(h->ctx, ret_sum, NULL) == 1);
-    must(EVP_DigestInit_ex(h->ctx, NULL, NULL) == 1);
+    must(SHA256_Final(ret_sum, &h->ctx) == 1 && SHA256_Init(&h->ctx) == 1);
 }
 
 void rbe_sha256_of(const void *p, size_t n, unsigned char ret_sum[static RBE_SHA256_SIZE])
 {
-    must(EVP_Digest(n ? p : "", n, ret_sum, NULL, EVP_sha256(), NULL) == 1);
+    SHA256_CTX ctx;
+
+    must(SHA256_Init(&ctx) == 1 && (!n || SHA256_Update(&ctx, p, n) == 1) && SHA256_Final(ret_sum, &ctx) == 1);
 }
 
-static bool mac_end(EVP_MAC_CTX *ctx, const void *p, size_t n, unsigned char *ret_sum)
+static void begin(SHA256_CTX *ctx, const unsigned char *key, size_t n, unsigned char pad)
 {
-    size_t len = 0;
+    unsigned char block[BLOCK];
 
-    return EVP_MAC_update(ctx, n ? p : (const void *)"", n) == 1 &&
-           EVP_MAC_final(ctx, ret_sum, &len, RBE_SHA256_SIZE) == 1 && len == RBE_SHA256_SIZE;
-}
-
-static void mac_of_copy(const struct rbe_hmac *h, const void *p, size_t n, unsigned char *ret_sum)
-{
-    EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(h->ready);
-
-    must(ctx && mac_end(ctx, p, n, ret_sum));
-    EVP_MAC_CTX_free(ctx);
-}
-
-static bool mac_of_reused(const struct rbe_hmac *h, const void *p, size_t n, unsigned char *ret_sum)
-{
-    return EVP_MAC_init(h->work, NULL, 0, NULL) == 1 && mac_end(h->work, p, n, ret_sum);
-}
-
-/* The second message is the one that would show a key lost or bytes left from the first. */
-static bool reuse_works(const struct rbe_hmac *h)
-{
-    unsigned char want[RBE_SHA256_SIZE], got[RBE_SHA256_SIZE];
-
-    if (!mac_of_reused(h, "first", 5, got) || !mac_of_reused(h, "second", 6, got))
-        return false;
-    mac_of_copy(h, "second", 6, want);
-    return memcmp(want, got, sizeof(want)) == 0;
+    memset(block, pad, sizeof(block));
+    for (size_t i = 0; i < n; i++)
+        block[i] ^= key[i];
+    must(SHA256_Init(ctx) == 1 && SHA256_Update(ctx, block, sizeof(block)) == 1);
+    OPENSSL_cleanse(block, sizeof(block));
 }
 
 struct rbe_hmac *rbe_hmac_new(const void *key, size_t n)
 {
-    static char digest[] = "SHA256";
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-        OSSL_PARAM_construct_end(),
-    };
     struct rbe_hmac *h = rbe_alloc(sizeof(*h));
+    unsigned char sum[RBE_SHA256_SIZE];
 
-    h->mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    must(h->mac);
-    h->ready = EVP_MAC_CTX_new(h->mac);
-    must(h->ready && EVP_MAC_init(h->ready, n ? key : (const void *)"", n, params) == 1);
-    h->work = EVP_MAC_CTX_dup(h->ready);
-    must(h->work);
-    h->reuse = reuse_works(h);
+    if (n > BLOCK) {
+        rbe_sha256_of(key, n, sum);
+        key = sum;
+        n = sizeof(sum);
+    }
+    begin(&h->inner, key, n, INNER);
+    begin(&h->outer, key, n, OUTER);
+    OPENSSL_cleanse(sum, sizeof(sum));
     return h;
 }
 
 void rbe_hmac_free(struct rbe_hmac *h)
 {
-    if (!h)
-        return;
-    EVP_MAC_CTX_free(h->work);
-    EVP_MAC_CTX_free(h->ready);
-    EVP_MAC_free(h->mac);
+    if (h)
+        OPENSSL_cleanse(h, sizeof(*h));
     free(h);
 }
 
 void rbe_hmac_of(struct rbe_hmac *h, const void *p, size_t n, unsigned char ret_sum[static RBE_SHA256_SIZE])
 {
-    if (h->reuse)
-        must(mac_of_reused(h, p, n, ret_sum));
-    else
-        mac_of_copy(h, p, n, ret_sum);
+    SHA256_CTX ctx = h->inner;
+
+    must((!n || SHA256_Update(&ctx, p, n) == 1) && SHA256_Final(ret_sum, &ctx) == 1);
+    ctx = h->outer;
+    must(SHA256_Update(&ctx, ret_sum, RBE_SHA256_SIZE) == 1 && SHA256_Final(ret_sum, &ctx) == 1);
 }
 
 bool rbe_md5_of(const void *p, size_t n, unsigned char ret_sum[static RBE_MD5_SIZE])
@@ -147,7 +117,6 @@ void rbe_random(void *ret, size_t n)
 {
     unsigned char *p = ret;
 
-    /* The kernel's own: libcrypto's generator takes longer to start than a CGI program to answer. */
     while (n > 0) {
         ssize_t got = getrandom(p, n, 0);
 
