@@ -1,18 +1,23 @@
 /* rbe-batch: works the queue. From cron it returns when nothing is left to do; with --watch it stays. */
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "bin/cli.h"
 #include "lib/core/catalog.h"
 #include "lib/core/crew.h"
 #include "lib/core/mirroring.h"
 
-/* Set by SIGINT and SIGTERM: the present job is finished first. */
-static volatile sig_atomic_t stop;
+/* Set by SIGINT, SIGTERM and SIGHUP: the present job is finished first. After SIGHUP the program begins anew, and so reads the
+ * configuration again. */
+static volatile sig_atomic_t stop, again, over;
 
 static void on_stop(int number)
 {
-    (void)number;
+    if (number == SIGHUP)
+        again = 1;
+    else
+        over = 1;
     stop = 1;
 }
 
@@ -38,6 +43,22 @@ static void trouble(void *arg, const struct rbe_err *e)
     (void)fprintf(stderr, "rbe-batch: %s\n", *e->text ? e->text : "working again");
 }
 
+/* Asked after SIGHUP: with a bad one there is no beginning anew. */
+static bool good_configuration(const struct rbe_cli *cli)
+{
+    struct rbe_settings settings = {0};
+    struct rbe_err e = {0};
+    bool good = rbe_settings_load(cli->settings.file, &settings, &e) == RBE_OK && settings.auth.sign_secret.n > 0;
+
+    rbe_settings_release(&settings);
+    if (!good) {
+        (void)fprintf(stderr, "rbe-batch: the new configuration is not taken: %s\n",
+                      e.text[0] ? e.text : "auth.sign_secret is not set");
+        again = 0;
+    }
+    return good;
+}
+
 static enum rbe_code run(struct rbe_cli *cli, struct rbe_err *e)
 {
     struct sigaction act = {.sa_handler = on_stop};
@@ -46,13 +67,19 @@ static enum rbe_code run(struct rbe_cli *cli, struct rbe_err *e)
     unsigned failed;
 
     (void)sigemptyset(&act.sa_mask);
-    if (sigaction(SIGINT, &act, NULL) != 0 || sigaction(SIGTERM, &act, NULL) != 0)
+    if (sigaction(SIGINT, &act, NULL) != 0 || sigaction(SIGTERM, &act, NULL) != 0 ||
+        (work.watch && sigaction(SIGHUP, &act, NULL) != 0))
         return rbe_fail_errno(e, "cannot set up signals");
     if (cli->settings.database.auto_migrate)
         RBE_TRY(rbe_app_update(&cli->settings, NULL, e));
     RBE_TRY(rbe_cli_open(cli, RBE_APP_WRITE, e));
     cli->app->actor.name = "rbe-batch";
-    RBE_TRY(rbe_crew_run(cli->app, &work, rbe_crew_size(&cli->settings), &failed, e));
+    for (;;) {
+        RBE_TRY(rbe_crew_run(cli->app, &work, rbe_crew_size(&cli->settings), &failed, e));
+        if (over || !again || good_configuration(cli))
+            break;
+        stop = over;
+    }
     return failed ? rbe_fail(e, RBE_FAULT, "%u job%s failed for good", failed, failed == 1 ? "" : "s") : RBE_OK;
 }
 
@@ -108,5 +135,9 @@ static const struct rbe_cli_program program = {
 
 int main(int argc, char **argv)
 {
-    return rbe_cli_main(&program, argc, argv);
+    int status = rbe_cli_main(&program, argc, argv);
+
+    if (again && !over)
+        (void)execv("/proc/self/exe", argv);
+    return status;
 }

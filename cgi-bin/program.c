@@ -13,7 +13,7 @@ struct options {
 /* What a worker opens itself from; `unusable` is a configuration that could not be read, as CGI has to answer it. */
 struct start {
     const struct rbe_program *program;
-    const struct rbe_settings *settings;
+    struct rbe_settings *settings;
     const struct rbe_err *unusable;
     bool cgi;                    /* for one request */
 };
@@ -127,25 +127,60 @@ static int complain(const struct rbe_program *p, const struct rbe_err *e)
     return rbe_code_info(e->code)->exit;
 }
 
-static int serve(const struct start *s, const struct options *o)
+static void take_settings(struct rbe_serve_options *o, const struct rbe_settings *set)
 {
-    const struct rbe_settings *set = s->settings;
+    o->max_requests = set->instance.max_requests;
+    o->public_url = set->instance.public_url;
+    o->trusted_proxies = set->instance.trusted_proxies.v;
+    o->n_trusted_proxies = set->instance.trusted_proxies.n;
+    o->cors = (struct rbe_cors){set->cors.allow_origins.v, set->cors.allow_origins.n, set->cors.max_age};
+    rbe_log_level_set((enum rbe_log_level)set->log.level);
+}
 
-    return rbe_serve(&(struct rbe_serve_options){
+/* The new configuration must be one that could be started with. What only a start takes over stays, and is named. */
+static enum rbe_code reload(void *arg, struct rbe_serve_options *o, struct rbe_err *e)
+{
+    struct start *s = arg;
+    struct start next = *s;
+    struct rbe_settings settings = {0};
+    rbe_auto(str) struct rbe_str later = {0};
+
+    next.settings = &settings;
+    enum rbe_code code = rbe_settings_load(s->settings->file, &settings, e);
+    if (code == RBE_OK) {
+        rbe_settings_keep(&settings, s->settings, &later);
+        settings.database.auto_migrate = false;
+        code = check(&next, e);
+        settings.database.auto_migrate = s->settings->database.auto_migrate;
+    }
+    if (code != RBE_OK) {
+        rbe_settings_release(&settings);
+        return code;
+    }
+    if (later.len)
+        rbe_log(RBE_LOG_WARN, "changed, and taken over at the next start: %s", rbe_str_text(&later));
+    rbe_settings_release(s->settings);
+    *s->settings = settings;
+    take_settings(o, s->settings);
+    return RBE_OK;
+}
+
+static int serve(struct start *s, const struct options *o)
+{
+    struct rbe_serve_options serving = {
         .name = s->program->name,
         .routes = s->program->routes,
         .n_routes = s->program->n_routes,
         .listen = o->listen,
-        .workers = set->instance.workers,
-        .max_requests = set->instance.max_requests,
-        .public_url = set->instance.public_url,
-        .trusted_proxies = set->instance.trusted_proxies.v,
-        .n_trusted_proxies = set->instance.trusted_proxies.n,
-        .cors = {set->cors.allow_origins.v, set->cors.allow_origins.n, set->cors.max_age},
+        .workers = s->settings->instance.workers,
         .open = open_worker,
         .close = close_worker,
-        .arg = (void *)(uintptr_t)s,
-    });
+        .reload = reload,
+        .arg = s,
+    };
+
+    take_settings(&serving, s->settings);
+    return rbe_serve(&serving);
 }
 
 int rbe_program_main(int argc, char **argv, const struct rbe_program *program)

@@ -458,6 +458,36 @@ enum rbe_code rbe_settings_load(const char *file, struct rbe_settings *ret, stru
     return RBE_OK;
 }
 
+static void keep_value(struct rbe_settings *s, const struct rbe_settings *old, const struct rbe_conf_key *key)
+{
+    char *to = (char *)s + key->offset;
+    const char *from = (const char *)old + key->offset;
+
+    static const size_t sizes[RBE_CONF_TYPE_MAX] = {
+        [RBE_CONF_BOOL] = sizeof(bool),       [RBE_CONF_WORD] = sizeof(int),         [RBE_CONF_INT] = sizeof(int64_t),
+        [RBE_CONF_SIZE] = sizeof(int64_t),    [RBE_CONF_DURATION] = sizeof(int64_t),
+    };
+
+    if (key->type == RBE_CONF_TEXT)
+        *(const char **)(void *)to = rbe_arena_strdup(&s->arena, *(const char *const *)(const void *)from);
+    else if (sizes[key->type])
+        memcpy(to, from, sizes[key->type]);
+    else
+        abort();                 /* a test holds the table to this: what is made of parts is taken over at a reload */
+}
+
+void rbe_settings_keep(struct rbe_settings *s, const struct rbe_settings *old, struct rbe_str *ret_names)
+{
+    for (size_t i = 0; i < RBE_COUNT(table); i++) {
+        const struct rbe_conf_key *key = &table[i];
+
+        if (key->reloadable || strcmp(rbe_conf_show(key, s, &s->arena), rbe_conf_show(key, old, &s->arena)) == 0)
+            continue;
+        rbe_str_putf(ret_names, "%s%s", ret_names->len ? ", " : "", key->name);
+        keep_value(s, old, key);
+    }
+}
+
 void rbe_settings_release(struct rbe_settings *s)
 {
     rbe_arena_release(&s->arena);

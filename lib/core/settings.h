@@ -109,6 +109,9 @@ const struct rbe_conf_key *rbe_settings_table(size_t *ret_n);
 /* file of NULL: $RBE_CONFIG, else SYSCONFDIR/rbe/rbe.yaml. Missing, unreadable or breaking the table: RBE_REFUSED,
  * saying where. ret may be released either way. An empty auth.sign_secret is no error here: rbe_app_open wants one. */
 enum rbe_code rbe_settings_load(const char *file, struct rbe_settings *ret, struct rbe_err *e) RBE_MUST_USE;
+/* For one who read the configuration again: what only a start may change gets its old value in s, and ret_names the keys that
+ * differed, separated by ", ". */
+void rbe_settings_keep(struct rbe_settings *s, const struct rbe_settings *old, struct rbe_str *ret_names);
 void rbe_settings_release(struct rbe_settings *s);
 /* [a-z0-9-]{1,24} */
 bool rbe_region_valid(const char *region);

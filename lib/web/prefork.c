@@ -23,6 +23,7 @@ struct worker {
 };
 
 struct parent {
+    const struct rbe_prefork *o;
     struct worker *worker;
     unsigned workers;
     bool stopping;
@@ -49,6 +50,8 @@ static bool start(struct parent *p, struct worker *w)
     /* It may have died before we asked to be told. */
     if (getppid() != parent)
         (void)raise(SIGTERM);
+    /* One for the whole group, as a terminal sends it, is the parent's to judge. */
+    (void)signal(SIGHUP, SIG_IGN);
     (void)sigprocmask(SIG_SETMASK, &p->before, NULL);
     return true;
 }
@@ -89,9 +92,8 @@ static unsigned alive(const struct parent *p)
     return n;
 }
 
-static void stop(struct parent *p)
+static void end_workers(const struct parent *p)
 {
-    p->stopping = true;
     for (unsigned i = 0; i < p->workers; i++)
         if (p->worker[i].pid)
             (void)kill(p->worker[i].pid, SIGTERM);
@@ -122,21 +124,25 @@ static void wait_signal(struct parent *p, uint64_t ns)
     struct timespec t = {.tv_sec = (time_t)(ns / (1000 * MS)), .tv_nsec = (long)(ns % (1000 * MS))};
     int signo = ns == UINT64_MAX ? sigwaitinfo(&p->signals, NULL) : sigtimedwait(&p->signals, NULL, &t);
 
-    if (signo == SIGTERM || signo == SIGINT)
-        stop(p);
+    if (signo == SIGTERM || signo == SIGINT) {
+        p->stopping = true;
+        end_workers(p);
+    } else if (signo == SIGHUP && !p->stopping && p->o->reload(p->o->arg))
+        end_workers(p);
 }
 
-bool rbe_prefork_run(unsigned workers, int *ret_status)
+bool rbe_prefork_run(const struct rbe_prefork *o, int *ret_status)
 {
-    struct parent p = {.workers = workers};
+    struct parent p = {.o = o, .workers = o->workers};
     uint64_t wait = UINT64_MAX;
     bool child = false;
 
-    p.worker = rbe_alloc_array(workers, sizeof(*p.worker));
+    p.worker = rbe_alloc_array(o->workers, sizeof(*p.worker));
     (void)sigemptyset(&p.signals);
     (void)sigaddset(&p.signals, SIGCHLD);
     (void)sigaddset(&p.signals, SIGTERM);
     (void)sigaddset(&p.signals, SIGINT);
+    (void)sigaddset(&p.signals, SIGHUP);
     /* A parent that ignores SIGCHLD would hand that on to us, and its children would leave no status. */
     (void)signal(SIGCHLD, SIG_DFL);
     (void)sigprocmask(SIG_BLOCK, &p.signals, &p.before);

@@ -4,10 +4,18 @@
 
 #include <stdbool.h>
 
+struct rbe_prefork {
+    unsigned workers;
+    /* Called in the parent at SIGHUP; true: workers shall be replaced, because what they work by has changed. Each finishes
+     * what it is at, and its successor is forked as soon as it has ended. */
+    bool (*reload)(void *arg);
+    void *arg;
+};
+
 /* Called once by a process without children. Returns true in every worker, which does its work and returns from
  * main, and false in the parent after SIGTERM or SIGINT, when all workers have ended; *ret_status is then the exit
  * status. A worker that ends is forked anew: at once after a normal end (status 0), else with a delay that grows up
- * to 5 s while they die young. Workers get SIGTERM when the parent dies. */
-bool rbe_prefork_run(unsigned workers, int *ret_status);
+ * to 5 s while they die young. Workers get SIGTERM when the parent dies, and never see a SIGHUP. */
+bool rbe_prefork_run(const struct rbe_prefork *o, int *ret_status);
 
 #endif

@@ -274,9 +274,25 @@ static int serve_socket(const struct rbe_serve_options *o, int listen_fd)
     return got < 0 ? 1 : 0;
 }
 
-int rbe_serve(const struct rbe_serve_options *o)
+static bool reload(void *arg)
 {
-    unsigned workers = o->workers > 0 ? (unsigned)o->workers : o->listen ? rbe_cpu_count() : 1;
+    struct rbe_serve_options *o = arg;
+    struct rbe_err e = {0};
+
+    if (!o->reload)
+        return false;
+    if (o->reload(o->arg, o, &e) != RBE_OK) {
+        rbe_log_err(RBE_LOG_ERROR, &e, "the new configuration is not taken, the present one stays");
+        return false;
+    }
+    rbe_log(RBE_LOG_INFO, "configuration read again, workers are being replaced");
+    return true;
+}
+
+int rbe_serve(struct rbe_serve_options *o)
+{
+    const struct rbe_prefork prefork = {
+        .workers = o->workers > 0 ? (unsigned)o->workers : o->listen ? rbe_cpu_count() : 1, .reload = reload, .arg = o};
     struct rbe_err e = {0};
     int listen_fd = STDIN_FILENO, status = 0;
 
@@ -287,9 +303,8 @@ int rbe_serve(const struct rbe_serve_options *o)
         rbe_log_err(RBE_LOG_ERROR, &e, "cannot start");
         return rbe_code_info(e.code)->exit;
     }
-    /* A single process that retires needs somebody who starts the next one: a parent, or the web server that
-     * spawned it. */
-    if (workers == 1 && (!o->listen || o->max_requests == 0))
+    /* A single process that retires, or reads its configuration again, needs somebody who starts the next one. */
+    if (prefork.workers == 1 && !o->reload && (!o->listen || o->max_requests == 0))
         return serve_socket(o, listen_fd);
-    return rbe_prefork_run(workers, &status) ? serve_socket(o, listen_fd) : status;
+    return rbe_prefork_run(&prefork, &status) ? serve_socket(o, listen_fd) : status;
 }

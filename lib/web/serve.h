@@ -38,10 +38,14 @@ struct rbe_serve_options {
      * stay NULL) is where requests are counted. */
     enum rbe_code (*open)(void *arg, void **ret_ctx, struct rbe_share **ret_share, struct rbe_err *e);
     void (*close)(void *ctx);
+    /* Called in the parent at SIGHUP: reads the configuration again and changes *o by it. When it fails, all stays as it was.
+     * NULL: there is nothing to read. */
+    enum rbe_code (*reload)(void *arg, struct rbe_serve_options *o, struct rbe_err *e);
     void *arg;
 };
 /* Serves until SIGTERM or SIGINT (what is in flight is finished), or one request as CGI. Returns the process' exit
- * status. The parent of a prefork forks a worker anew when it dies, with growing delays when it dies young. */
-int rbe_serve(const struct rbe_serve_options *o);
+ * status. The parent forks a worker anew when it dies, with growing delays when it dies young; at SIGHUP it reloads, and
+ * replaces the workers without dropping a request. */
+int rbe_serve(struct rbe_serve_options *o);
 
 #endif

@@ -18,7 +18,7 @@ BEGIN {
     split("vercmp target verparser ver-semver ver-datetime", plain_list)
     for (i in plain_list)
         plain[plain_list[i]] = 1
-    split("assert ctype dirent dlfcn errno fcntl fnmatch getopt grp inttypes limits locale netdb poll pwd sched setjmp signal " \
+    split("assert ctype dirent dlfcn endian errno fcntl fnmatch getopt grp inttypes limits locale netdb poll pwd sched setjmp signal " \
           "stdarg stdatomic stdbool stddef stdint stdio stdlib string strings syslog termios time unistd wchar", libc_list)
     for (i in libc_list)
         libc[libc_list[i] ".h"] = 1

@@ -134,7 +134,8 @@ static pid_t start(const struct rbe_serve_options *o)
         return pid;
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     (void)dup2(null, STDERR_FILENO);
-    exit(rbe_serve(o));
+    struct rbe_serve_options own = *o;
+    exit(rbe_serve(&own));
 }
 
 static int stop(pid_t pid)
@@ -591,7 +592,8 @@ static void serve_cgi(const struct rbe_serve_options *o, const char *method, con
         (void)setenv("REQUEST_METHOD", method, 1);
         (void)setenv("PATH_INFO", path, 1);
         (void)setenv("SCRIPT_NAME", "/cgi-bin/test.fcgi", 1);
-        exit(rbe_serve(o));
+        struct rbe_serve_options own = *o;
+        exit(rbe_serve(&own));
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
