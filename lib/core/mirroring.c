@@ -1,5 +1,6 @@
 #include "lib/core/mirroring.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,7 +17,9 @@
 #include "lib/wrap/child.h"
 #include "lib/wrap/file.h"
 
-enum { PAGE = 256, PIECE = 64 * 1024, RSYNC_OUT_MAX = 64 * 1024, DIR_MODE = 0755, FILE_MODE = 0644, DAY = 86400 };
+enum { PAGE = 256, PIECE = 64 * 1024, RSYNC_OUT_MAX = 64 * 1024, DIR_MODE = 0755, FILE_MODE = 0644, DAY = 86400,
+       PART_SECONDS = 3600 };
+#define PART ".part"
 /* What was just published is wanted everywhere at once, before any patch to it; a new target is filled in quiet hours. */
 #define WEIGHT_FRESH (INT64_C(1) << 60)
 #define WEIGHT_OLD 1000
@@ -77,10 +80,14 @@ static enum rbe_code copy_bytes(const struct copying *c, int from, int to)
     }
 }
 
-/* What is read back comes from the disk, as far as the system can be told so. */
-static enum rbe_code settle(const struct copying *c, int fd, const char *file)
+/* Web servers make tags of size and time, so that a download goes on at another mirror where all have the same. What is
+ * read back comes from the disk, as far as the system can be told so. */
+static enum rbe_code settle(const struct copying *c, int from, int fd, const char *file)
 {
-    if (fchmod(fd, FILE_MODE) != 0 || fsync(fd) != 0)
+    struct stat st;
+
+    if (fstat(from, &st) != 0 || futimens(fd, (const struct timespec[]){st.st_mtim, st.st_mtim}) != 0 ||
+        fchmod(fd, FILE_MODE) != 0 || fsync(fd) != 0)
         return rbe_fail_errno(c->e, "cannot write %s", file);
     (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
     return check_sum(c, fd, file);
@@ -95,7 +102,7 @@ static enum rbe_code fill(const struct copying *c, const char *tmp, const char *
         return rbe_fail_errno(c->e, "cannot make %s", tmp);
     RBE_TRY(rbe_depot_open(c->app, c->package->path, &from, c->e));
     RBE_TRY(copy_bytes(c, from, to));
-    RBE_TRY(settle(c, to, file));
+    RBE_TRY(settle(c, from, to, file));
     if (rename(tmp, file) != 0)
         return rbe_fail_errno(c->e, "cannot make %s", file);
     return RBE_OK;
@@ -108,6 +115,25 @@ static bool is_there(const struct copying *c, const char *file)
     rbe_autoclose int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
     return fd >= 0 && check_sum(&silent, fd, file) == RBE_OK;
+}
+
+/* What processes that were killed left; one that lives writes more often than that. */
+static void clear_parts(const char *dir, int64_t now)
+{
+    DIR *d = opendir(dir);
+    const struct dirent *entry;
+    struct stat st;
+
+    while (d && (entry = readdir(d))) {
+        size_t len = strlen(entry->d_name), tail = sizeof(PART) - 1;
+
+        if (entry->d_name[0] != '.' || len <= tail || strcmp(entry->d_name + len - tail, PART) != 0 ||
+            fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || now - st.st_mtim.tv_sec < PART_SECONDS)
+            continue;
+        (void)unlinkat(dirfd(d), entry->d_name, 0);
+    }
+    if (d)
+        (void)closedir(d);
 }
 
 static enum rbe_code copy_to_path(const struct copying *c)
@@ -123,11 +149,12 @@ static enum rbe_code copy_to_path(const struct copying *c)
     if (stat(root, &st) != 0 || !S_ISDIR(st.st_mode))
         return rbe_fail(c->e, RBE_UNAVAILABLE, "%s is not there", root);
     RBE_TRY(rbe_dir_make(dir, DIR_MODE, c->e));
+    clear_parts(dir, rbe_clock_now());
     if (is_there(c, file))
         return RBE_OK;
     rbe_random(random, sizeof(random));
     rbe_hex_encode(random, sizeof(random), hex);
-    const char *tmp = rbe_arena_strfmt(c->arena, "%s/.%s.part", dir, hex);
+    const char *tmp = rbe_arena_strfmt(c->arena, "%s/.%s" PART, dir, hex);
     enum rbe_code code = fill(c, tmp, file);
     if (code != RBE_OK) {
         (void)unlink(tmp);

@@ -6,6 +6,7 @@ use Digest::SHA qw(sha256_hex);
 use File::Temp ();
 use Rbe::Place;
 use Rbe::Test;
+use Rbe::Update;
 use Test::More;
 
 my $doc = slurp('share/doc/distribution.md');
@@ -71,6 +72,14 @@ subtest 'One CDN in front' => sub {
     is $r->{status}, 206, 'ranges';
     ok $r->{content} eq substr($bytes, 1000, 1000);
     is $r->{headers}{'x-cache'}, 'HIT', 'from its cache, whatever the signature';
+    # The whole way of an updater: told here, fetched there.
+    $rbe->create('app');
+    my $zip = $rbe->zip_of({'bin/app' => "#!/bin/sh\n", 'data.txt' => 'x' x 5000});
+    is $rbe->publish('app', version_name => '1.0', file => $zip)->{status}, 201;
+    my $u = Rbe::Update->new(dir => "$rbe->{dir}/client", server => $rbe->{base}, resource => 'app');
+    is $u->run, 0, 'rbe-update' or diag $u->{err};
+    is $u->state->{version_name} // $u->state->{version}, '1.0';
+    is slurp("$rbe->{dir}/client/data.txt"), 'x' x 5000;
     is fetch($link =~ s/\?.*//r)->{status}, 403, 'no signature';
     is fetch($link =~ s/md5=./md5=_/r)->{status}, 403, 'an altered one';
     is fetch($link =~ s{^\Q$cdn->{base}\E}{$rbe->{base}}r)->{status}, 404, 'the origin serves nobody else';

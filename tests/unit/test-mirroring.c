@@ -2,6 +2,7 @@
 #include "tests/unit/installation.h"
 
 #include <dirent.h>
+#include <utime.h>
 
 #include "lib/core/mirroring.h"
 #include "lib/store/job.h"
@@ -112,6 +113,12 @@ static void test_copy(void **state)
     assert_string_equal(note, c->all[0].path);
     assert_true(has_copy(c, 0) && is_good(c, 0));
     assert_false(has_copy(c, 1));
+    /* with the time it has here, as everywhere */
+    struct stat here, there;
+    assert_int_equal(stat(rbe_depot_path(c->site->app, &c->site->arena, c->all[0].path), &here), 0);
+    assert_int_equal(stat(file_of(c, 0), &there), 0);
+    assert_memory_equal(&here.st_mtim, &there.st_mtim, sizeof(here.st_mtim));
+    assert_int_equal(there.st_mode & 07777, 0644);
     /* once more is once */
     must(c->site, run_job(c, subject_of(c, 0), &note));
     assert_true(has_copy(c, 0) && is_good(c, 0));
@@ -144,6 +151,16 @@ static void test_leftovers(void **state)
     spoil(file_of(c, 0), same);
     must(s, run_job(c, subject_of(c, 0), &note));
     assert_true(is_good(c, 0));
+    /* what a killed process left goes when it is old; one that lives is left alone */
+    const char *old = rbe_arena_strfmt(&s->arena, "%s/.0123456789abcdef.part", dir_of(c, 0));
+    const char *young = rbe_arena_strfmt(&s->arena, "%s/.fedcba9876543210.part", dir_of(c, 0));
+    spoil(old, "old");
+    spoil(young, "young");
+    assert_int_equal(utime(old, &(struct utimbuf){1000000000, 1000000000}), 0);
+    must(s, run_job(c, subject_of(c, 0), &note));
+    assert_int_equal(access(old, F_OK), -1);
+    assert_int_equal(access(young, F_OK), 0);
+    assert_int_equal(unlink(young), 0);
     /* nothing else lies there */
     assert_int_equal(entries(dir_of(c, 0)), 1);
 }
