@@ -10,6 +10,7 @@
 #include "lib/core/limit.h"
 #include "lib/core/outside.h"
 #include "lib/core/quota.h"
+#include "lib/core/target.h"
 #include "lib/store/usage.h"
 
 enum { TOKEN_BYTES = 32, TOKEN_MAX = 8192, CDK_MAX = 128, MINUTE = 60 };
@@ -75,7 +76,7 @@ static enum rbe_code enter_outside(struct rbe_app *app, const struct rbe_access_
                                            .fields = {{"token", who->bearer}}};
     struct rbe_outside_verdict verdict;
 
-    if (!askable(who->bearer, TOKEN_MAX))
+    if (!askable(who->bearer, TOKEN_MAX) || !rbe_rid_valid(who->rid))
         return unauthorized(e);
     RBE_TRY(rbe_outside_ask(app, &q, &verdict, e));
     if (verdict.code == RBE_CDK_FOREIGN)

@@ -19,7 +19,7 @@ enum rbe_code rbe_access_token(struct rbe_app *app, const char *bearer, int64_t 
  * a token was used, once a minute, and lets nothing fail by it.
  *
  * With rid and auth.uploader_validation_url, a token that is none of ours is asked for there; a good one is then one of
- * scope publish, bound to the resource. */
+ * scope publish, bound to the resource; one that is for another resource is RBE_FORBIDDEN. */
 struct rbe_access_entry {
     const char *bearer, *address;
     const char *rid;             /* of a call that a token of scope publish may make; NULL for all others */

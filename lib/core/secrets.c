@@ -71,7 +71,7 @@ enum rbe_code rbe_secrets_edit(const char *text, size_t n, const char *secret, s
         to = place->item[place->items - 1].end;
     }
     /* the rest of a line that stays, and its comment, stay with it */
-    while (*ret_dropped && place->shape == RBE_CONF_BLOCK && text[from] != '\n')
+    while (place->shape == RBE_CONF_BLOCK && from < to && text[from] != '\n')
         from++;
     rbe_str_put(ret, text, place->at);
     put_fresh(ret, place, text, secret);
