@@ -46,8 +46,8 @@ __attribute__((unused)) static bool become_nobody(void)
     return setresuid(NOBODY, NOBODY, NOBODY) == 0;
 }
 
-/* All that this process gives up before it reads the first byte. Instrumented builds trace their own process or write files
- * when they end, which is not possible without the rights taken here, so they keep those. */
+/* All that this process gives up before it reads the first byte. Instrumented builds trace their own process or write
+ * files when they end, which is not possible without the rights taken here, so they keep those. */
 static bool lower_rights(void)
 {
     enum { DESCRIPTORS = 16 };
@@ -58,13 +58,13 @@ static bool lower_rights(void)
     return true;
 #else
     /* Another user is no longer told of its parent's death, unless it asks anew. */
-    return limit(RLIMIT_FSIZE, 0) && become_nobody() && limit(RLIMIT_NPROC, 0) && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
-           prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && rbe_confine();
+    return limit(RLIMIT_FSIZE, 0) && become_nobody() && limit(RLIMIT_NPROC, 0) &&
+           prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && rbe_confine();
 #endif
 }
 
-/* Whoever runs out of memory aborts, here as everywhere: that is the archive's doing, because memory is bounded by its limits.
- * Any other abort goes on. */
+/* Whoever runs out of memory aborts, here as everywhere: that is the archive's doing, because memory is bounded by its
+ * limits. Any other abort goes on. */
 static void on_abort(int signal)
 {
     static const char said[] = "limit_memory\tarchive could not be read: it takes too much memory\n";

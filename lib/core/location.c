@@ -80,8 +80,8 @@ static void put_field(struct rbe_str *to, const char *text)
 }
 
 /* The text that binds a record to what it is for, or fails as the names in p do. */
-static enum rbe_code bind(const unsigned char *record, const struct rbe_publish *p, const char *name, struct rbe_str *to,
-                          struct rbe_err *e)
+static enum rbe_code bind(const unsigned char *record, const struct rbe_publish *p, const char *name,
+                          struct rbe_str *to, struct rbe_err *e)
 {
     enum rbe_channel channel;
     enum rbe_system system;
@@ -120,8 +120,8 @@ static void put_policy(const char *key, const struct key *k, struct rbe_str *to)
     rbe_auto(str) struct rbe_str json = {0};
 
     rbe_clock_format(expires_of(k), expires);
-    rbe_str_putf(&json, "{\"expiration\":\"%s\",\"conditions\":[{\"key\":\"%s\"},[\"content-length-range\",1,%" PRIu64 "]]}",
-                 expires, key, bytes_of(k));
+    rbe_str_putf(&json, "{\"expiration\":\"%s\",\"conditions\":[{\"key\":\"%s\"},", expires, key);
+    rbe_str_putf(&json, "[\"content-length-range\",1,%" PRIu64 "]]}", bytes_of(k));
     to->len += rbe_base64url_encode(json.s, json.len, rbe_str_reserve(to, RBE_BASE64URL_LEN(json.len)));
 }
 
@@ -155,7 +155,8 @@ enum rbe_code rbe_location_make(struct rbe_app *app, const struct rbe_publish *p
 
     RBE_TRY(rbe_release_expect(app, p, arena, e));
     rbe_random(k.record + 1, RBE_LOCATION_ID);
-    unsigned char *end = put_number(k.record + 1 + RBE_LOCATION_ID, (uint64_t)(now + RBE_LOCATION_SECONDS), EXPIRES_BYTES);
+    unsigned char *end = k.record + 1 + RBE_LOCATION_ID;
+    end = put_number(end, (uint64_t)(now + RBE_LOCATION_SECONDS), EXPIRES_BYTES);
     end = put_number(end, (uint64_t)app->settings->limits.upload_bytes, BYTES_BYTES);
     RBE_TRY(bind(k.record, p, k.name, &bound, e));
     rbe_hmac_of(app->signer[0], bound.s, bound.len, end);
@@ -273,7 +274,7 @@ static enum rbe_code prove(struct rbe_app *app, const struct rbe_publish *p, con
         RBE_TRY(bind(ret->record, p, ret->name, &bound, e));
         good = signed_by_one(app, bound.s, bound.len, ret->record + RECORD);
     }
-    return good ? RBE_OK : rbe_fail(e, RBE_FORBIDDEN, "the key is not that of a location for this version and platform");
+    return good ? RBE_OK : rbe_fail(e, RBE_FORBIDDEN, "the key is not that of a location for this version");
 }
 
 /* The hash and the size that were written down. */

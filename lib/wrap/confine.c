@@ -130,7 +130,8 @@ static const struct {
 
 enum { HEAD = 4, SIGNALS = 7, TAIL = 1 };
 struct program {
-    struct sock_filter code[HEAD + 2 * RBE_COUNT(allowed) + 2 * RBE_COUNT(failing) + 5 * RBE_COUNT(conditional) + SIGNALS + TAIL];
+    struct sock_filter code[HEAD + 2 * RBE_COUNT(allowed) + 2 * RBE_COUNT(failing) + 5 * RBE_COUNT(conditional) +
+                            SIGNALS + TAIL];
     unsigned short n;
 };
 
@@ -179,7 +180,8 @@ static bool confine_calls(void)
         PUT(&p, ONLY(failing[i], 1), REFUSE);
     for (size_t i = 0; i < RBE_COUNT(conditional); i++)
         PUT(&p, ONLY(conditional[i].call, 4), LOAD_ARG(conditional[i].arg),
-            BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, conditional[i].bit, !conditional[i].with, conditional[i].with), ALLOW, REFUSE);
+            BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, conditional[i].bit, !conditional[i].with, conditional[i].with), ALLOW,
+            REFUSE);
     put_signals(&p);
     PUT(&p, KILL);
 

@@ -1,5 +1,5 @@
-/* lib/core/location: whom a location is good for and until when, that it takes one file, and what a callback finds after a
- * process died in between. */
+/* lib/core/location: whom a location is good for and until when, that it takes one file, and what a callback finds
+ * after a process died in between. */
 #include "tests/unit/appsite.h"
 
 #include <fcntl.h>
