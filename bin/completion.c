@@ -191,7 +191,7 @@ bool rbe_completion_put(const struct rbe_cli_program *program, const char *shell
     for (const struct rbe_cli_verb *v = program->verbs; v->run; v++)
         verb_row(out, v);
     for (const struct rbe_cli_option *o = shared; o->name; o++)
-        if (program->json || strcmp(o->name, "--json") != 0)
+        if ((program->json || strcmp(o->name, "--json") != 0) && (program->home || strcmp(o->name, "--config") != 0))
             option_row(out, "*", o);
     rbe_str_puts(out, "'\n\n");
     rbe_str_putf(out, core, id, program->name);

@@ -93,4 +93,9 @@ for my $program (qw(rbe-batch)) {
     like $out, qr/^O\t\t--watch\t\t/m;
     unlike $out, qr/--json\t/;
 }
+# A program without verbs and without a configuration.
+($status, $out) = run("$bin/rbe-update", '--completion', 'bash');
+like $out, qr/^O\t\t--dialect\t=native compat\t/m, 'rbe-update has its own';
+unlike $out, qr/--config/, 'and none that is not its own';
+
 done_testing;
