@@ -41,6 +41,7 @@ struct making {
     const char *dir;             /* of what a delta needs on the way; NULL for none */
     int fd, target_fd, source_fd, tmp_dir_fd, dir_fd;
     struct rbe_package row;
+    const char *advice;          /* to the publisher; NULL for none */
     uint64_t rss_bytes;
 };
 
@@ -208,6 +209,7 @@ static enum rbe_code make_delta(struct making *m, const char **ret_useless, stru
         return rbe_fail(e, RBE_REFUSED, "no delta of format %d", m->job->format);
     RBE_TRY(rbe_deltapack_build(&d, m->arena, &end, e));
     m->rss_bytes = end.rss_bytes;
+    m->advice = end.advice;
     *ret_useless = end.useless;
     if (end.useless)
         return RBE_OK;
@@ -322,6 +324,8 @@ static enum rbe_code build(struct making *m, const char **ret_note, struct rbe_e
     bool found;
 
     RBE_TRY(build_one(m, ret_note, e));
+    if (m->advice && *ret_note)
+        *ret_note = rbe_arena_strfmt(m->arena, "%s; %s", *ret_note, m->advice);
     if (m->job->format != RBE_FORMAT_FILES || !m->target.rid || !rbe_wish_usable(&m->target, &m->source))
         return RBE_OK;
     RBE_TRY(rbe_package_find_patch(m->app->store, m->job->target, m->job->source, RBE_FORMAT_FILES, m->arena, &files,

@@ -10,12 +10,20 @@
 #include "lib/patch/build.h"
 #include "lib/patch/engine-zstd.h"
 #include "lib/patch/extract.h"
+#include "lib/patch/nested.h"
 #include "lib/wrap/file.h"
 #include "lib/wrap/map.h"
 
 /* A file of at least CLUSTER bytes is tried by itself, smaller ones together with their neighbours. It gains nothing when
  * fewer than 3 % of it go away, and a package is not worth it when fewer than 20 % do. */
 enum { CLUSTER = 64 * 1024, GAIN_PERCENT = 97, WORTH_PERCENT = 80 };
+
+/* A changed file that the trial made little of, and where its versions lie. */
+struct opaque {
+    const struct rbe_entry *old, *new;
+    size_t group;
+    uint64_t old_at, new_at, trial_bytes;
+};
 
 struct packing {
     const struct rbe_deltapack *d;
@@ -25,6 +33,7 @@ struct packing {
     struct rbe_delta delta;
     bool *apart;                     /* by index in the new manifest */
     size_t n_apart;
+    struct opaque opaque;            /* the worst */
 };
 
 static const char *name_of(struct rbe_arena *arena, const struct rbe_deltapack *d, const char *kind, size_t i)
@@ -108,6 +117,65 @@ static void compose(struct packing *p)
     rbe_solid_describe(&p->solid, p->d->to, p->d->engine, p->arena, &p->delta);
 }
 
+/* ---- advice ---- */
+
+enum { OPAQUE_LEAST = 256 * 1024, ADVICE_LEAST = 100 * 1024 };
+
+static bool offset_in(const struct rbe_solid_side *side, const char *path, uint64_t *ret)
+{
+    *ret = 0;
+    for (size_t i = 0; i < side->n; i++) {
+        if (strcmp(side->v[i]->path, path) == 0)
+            return true;
+        *ret += side->v[i]->size;
+    }
+    return false;
+}
+
+/* Keeps the worst. */
+static void note_opaque(struct packing *p, size_t group, const struct rbe_entry *file, uint64_t at, uint64_t trial)
+{
+    const struct rbe_entry *old = rbe_manifest_find(p->d->from, file->path);
+    uint64_t old_at;
+
+    if (file->size < OPAQUE_LEAST || trial < file->size / 2 || trial <= p->opaque.trial_bytes || !old ||
+        !offset_in(&p->solid.groups[group].source, file->path, &old_at))
+        return;
+    p->opaque = (struct opaque){old, file, group, old_at, at, trial};
+}
+
+static enum rbe_code map_side(const struct packing *p, const char *kind, struct rbe_map *ret, struct rbe_err *e)
+{
+    rbe_autoclose int fd = -1;
+
+    RBE_TRY(rbe_file_open(name_of(p->arena, p->d, kind, p->opaque.group), &fd, e));
+    return rbe_map_read(fd, ret, e);
+}
+
+static enum rbe_code advise(struct packing *p, struct rbe_err *e)
+{
+    const struct opaque *o = &p->opaque;
+    rbe_auto(map) struct rbe_map from = {0}, to = {0};
+    struct rbe_nested found;
+
+    if (!o->new)
+        return RBE_OK;
+    RBE_TRY(map_side(p, "source", &from, e));
+    RBE_TRY(map_side(p, "target", &to, e));
+    const struct rbe_nested_bytes old = {from.p + o->old_at, (size_t)o->old->size};
+    const struct rbe_nested_bytes new = {to.p + o->new_at, (size_t)o->new->size};
+
+    RBE_TRY(rbe_nested_find(old, new, p->d->dir, &found, e));
+    uint64_t rest = o->trial_bytes > found.packed ? o->trial_bytes - found.packed : 0, would = rest + found.would;
+
+    if (!found.kind || would + ADVICE_LEAST > o->trial_bytes || would > o->trial_bytes / 2)
+        return RBE_OK;
+    p->ret->advice = rbe_arena_strfmt(p->arena, "%s holds a %.1f MB %s; published unpacked, the update would be about %.1f MB "
+                                      "instead of %.1f MB", o->new->path, (double)found.packed / 1e6, found.kind,
+                                      (double)would / 1e6, (double)o->trial_bytes / 1e6);
+    return RBE_OK;
+}
+
 /* ---- the trial ---- */
 
 static const char too_large[] = "too large for batch.cpu_seconds and batch.memory_bytes";
@@ -148,6 +216,8 @@ static enum rbe_code try_group(struct packing *p, size_t i, struct rbe_err *e)
         const struct rbe_entry *file = side->v[first[k]];
 
         p->ret->trial_bytes += sizes[k];
+        if (first[k + 1] - first[k] == 1)
+            note_opaque(p, i, file, k ? ends[k - 1] : 0, sizes[k]);
         if (first[k + 1] - first[k] == 1 && file->size >= CLUSTER && sizes[k] >= file->size / 100 * GAIN_PERCENT) {
             p->apart[file - p->d->to->entries] = true;
             p->n_apart++;
@@ -308,6 +378,7 @@ static enum rbe_code build(struct packing *p, struct rbe_err *e)
     compose(p);
     RBE_TRY(lay_out(p, e));
     RBE_TRY(try_all(p, e));
+    RBE_TRY(advise(p, e));
     if (p->ret->useless)
         return RBE_OK;
     if (p->n_apart) {

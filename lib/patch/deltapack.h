@@ -31,6 +31,7 @@ struct rbe_deltapack {
 };
 struct rbe_deltapack_end {
     const char *useless;         /* NULL, or why nothing was made: fit for a job's note; lives in the arena */
+    const char *advice;          /* NULL, or what the publisher could do better; lives in the arena */
     uint64_t trial_bytes;        /* what the trial came to */
     int effort;
     uint64_t rss_bytes;          /* the greatest of the encoders */

@@ -137,3 +137,48 @@ uint64_t rbe_zstd_memory(const struct rbe_zstd_effort *effort)
     return ((uint64_t)TABLE_ENTRY << effort->chain_log) + ((uint64_t)TABLE_ENTRY << effort->hash_log) +
            ((uint64_t)LDM_ENTRY << effort->ldm_hash_log) + REST;
 }
+
+bool rbe_zstd_frame(const void *p, size_t n, size_t *ret_n)
+{
+    size_t size = ZSTD_findFrameCompressedSize(p, n);
+
+    if (ZSTD_isError(size))
+        return false;
+    *ret_n = size;
+    return true;
+}
+
+static enum rbe_code unpack(ZSTD_DCtx *d, struct rbe_zstd_bytes frame, void *out, size_t room,
+                            enum rbe_code (*sink)(void *arg, const void *p, size_t n, struct rbe_err *e), void *arg,
+                            struct rbe_err *e)
+{
+    ZSTD_inBuffer in = {frame.p, frame.n, 0};
+    size_t left = 1;
+
+    while (left > 0) {
+        ZSTD_outBuffer to = {out, room, 0};
+        size_t before = in.pos;
+
+        left = ZSTD_decompressStream(d, &to, &in);
+        if (ZSTD_isError(left) || (left > 0 && to.pos == 0 && in.pos == before))
+            return rbe_invalid(e, "patch", "broken", "a zstd frame is damaged");
+        RBE_TRY(sink(arg, out, to.pos, e));
+    }
+    return RBE_OK;
+}
+
+enum rbe_code rbe_zstd_unpack(struct rbe_zstd_bytes frame,
+                              enum rbe_code (*sink)(void *arg, const void *p, size_t n, struct rbe_err *e), void *arg,
+                              struct rbe_err *e)
+{
+    size_t room = ZSTD_DStreamOutSize();
+    rbe_autofree void *out = rbe_alloc(room);
+    ZSTD_DCtx *d = ZSTD_createDCtx();
+
+    if (!d)
+        abort();
+    enum rbe_code code = unpack(d, frame, out, room, sink, arg, e);
+
+    (void)ZSTD_freeDCtx(d);
+    return code;
+}

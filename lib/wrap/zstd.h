@@ -34,6 +34,12 @@ enum rbe_code rbe_zstd_measure(struct rbe_zstd_bytes from, struct rbe_zstd_bytes
 /* Undoes rbe_zstd_diff: exactly n bytes into out. Anything else: RBE_INVALID, field "patch". */
 enum rbe_code rbe_zstd_patch(struct rbe_zstd_bytes from, struct rbe_zstd_bytes patch, void *out, size_t n,
                              struct rbe_err *e) RBE_MUST_USE;
+/* Whether a frame begins at p, and how long it is. */
+bool rbe_zstd_frame(const void *p, size_t n, size_t *ret_n);
+/* Unpacks a whole frame into sink. RBE_INVALID, field "patch"; what sink says. */
+enum rbe_code rbe_zstd_unpack(struct rbe_zstd_bytes frame,
+                              enum rbe_code (*sink)(void *arg, const void *p, size_t n, struct rbe_err *e), void *arg,
+                              struct rbe_err *e) RBE_MUST_USE;
 /* The memory that compressing takes beside `from`, `to` and `out`. */
 uint64_t rbe_zstd_memory(const struct rbe_zstd_effort *effort);
 

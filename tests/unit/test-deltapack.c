@@ -236,6 +236,29 @@ static void test_effort_by_budget(void **state)
     }
 }
 
+/* What defeats every engine is found and named, whether a package comes of it or not. */
+static void test_advice(void **state)
+{
+    rbe_auto(work) struct work w, plain;
+
+    assert_int_equal(scratch_sh("cd \"$1\"; mkdir old new; head -c 600000 /dev/zero |"
+                                "openssl enc -aes-128-ctr -K 0 -iv 0 2>/dev/null | base64 > x; (echo first; cat x) > y;"
+                                " zstd -q -9 x; zstd -q -9 y;"
+                                "(seq 1 9000; cat x.zst) > old/app.node; (seq 1 9000; echo; cat y.zst) > new/app.node", *state,
+                                NULL, NULL), 0);
+    pack_both(*state, &kinds[0]);
+    work_make(&w, *state, &kinds[0], "zstd", NULL, "patch");
+    build(&w);
+    assert_non_null(w.end.advice);
+    assert_non_null(strstr(w.end.advice, "app.node holds a 0."));
+    assert_non_null(strstr(w.end.advice, " MB zstd frame; published unpacked, the update would be about 0.0 MB instead of 0."));
+    assert_int_equal(scratch_sh("cd \"$1\"; cp x old/app.node; cp y new/app.node", *state, NULL, NULL), 0);
+    pack_both(*state, &kinds[0]);
+    work_make(&plain, *state, &kinds[0], "zstd", NULL, "patch");
+    build(&plain);
+    assert_null(plain.end.advice);
+}
+
 /* Small bounds make many groups. */
 static void test_many_groups(void **state)
 {
@@ -372,6 +395,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nothing_changed, trees_setup, trees_teardown),
         cmocka_unit_test_setup_teardown(test_useless, trees_setup, trees_teardown),
         cmocka_unit_test_setup_teardown(test_effort_by_budget, trees_setup, trees_teardown),
+        cmocka_unit_test_setup_teardown(test_advice, trees_setup, trees_teardown),
         cmocka_unit_test_setup_teardown(test_many_groups, trees_setup, trees_teardown),
         cmocka_unit_test_setup_teardown(test_tampered_bytes, trees_setup, trees_teardown),
         cmocka_unit_test_setup_teardown(test_wrong_packages, trees_setup, trees_teardown),
