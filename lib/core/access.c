@@ -13,7 +13,7 @@
 #include "lib/core/target.h"
 #include "lib/store/usage.h"
 
-enum { TOKEN_BYTES = 32, TOKEN_MAX = 8192, CDK_MAX = 128, MINUTE = 60 };
+enum { TOKEN_BYTES = 32, TOKEN_MAX = 8192, CDK_MAX = 128, NAME_BYTES = 4, MINUTE = 60 };
 #define TOKEN_PREFIX "rbe_"
 _Static_assert(sizeof(TOKEN_PREFIX) + RBE_BASE64URL_LEN(TOKEN_BYTES) == RBE_TOKEN_TEXT, "a token fills its buffer");
 
@@ -57,6 +57,12 @@ static void note_use(struct rbe_app *app, const struct rbe_token *t, int64_t now
         rbe_store_rollback(app->store, RBE_BASE_USAGE);
 }
 
+/* Ours, also when it is revoked or expired: nobody else is to be told of it, nor to call it good. */
+static bool is_ours(const char *bearer)
+{
+    return strncmp(bearer, TOKEN_PREFIX, strlen(TOKEN_PREFIX)) == 0;
+}
+
 /* What can be asked for outside: visible ASCII. */
 static bool askable(const char *text, size_t max)
 {
@@ -67,24 +73,27 @@ static bool askable(const char *text, size_t max)
     return n >= 1 && n <= max && text[n] == '\0';
 }
 
-static enum rbe_code enter_outside(struct rbe_app *app, const struct rbe_access_entry *who, struct rbe_token *ret,
-                                   struct rbe_err *e)
+/* sum: the token's hash, of which the audit gets the beginning: it tells one such uploader from others. */
+static enum rbe_code enter_outside(struct rbe_app *app, const struct rbe_access_entry *who, const unsigned char *sum,
+                                   struct rbe_arena *arena, struct rbe_token *ret, struct rbe_err *e)
 {
     const struct rbe_outside_question q = {.kind = RBE_OUTSIDE_UPLOADER, .secret = who->bearer,
                                            .secret_len = strlen(who->bearer), .rid = who->rid,
                                            .address = who->address, .now = who->now,
                                            .fields = {{"token", who->bearer}}};
     struct rbe_outside_verdict verdict;
+    char digits[2 * NAME_BYTES + 1];
 
-    if (!askable(who->bearer, TOKEN_MAX) || !rbe_rid_valid(who->rid))
+    if (is_ours(who->bearer) || !askable(who->bearer, TOKEN_MAX) || !rbe_rid_valid(who->rid))
         return unauthorized(e);
     RBE_TRY(rbe_outside_ask(app, &q, &verdict, e));
     if (verdict.code == RBE_CDK_FOREIGN)
         return rbe_fail(e, RBE_FORBIDDEN, "this token is not for the resource %s", who->rid);
     if (verdict.code != RBE_OK)
         return unauthorized(e);
-    *ret = (struct rbe_token){.name = "validated outside", .scope = RBE_SCOPE_PUBLISH, .rid = who->rid,
-                              .expires_at = verdict.expires_at};
+    rbe_hex_encode(sum, NAME_BYTES, digits);
+    *ret = (struct rbe_token){.name = rbe_arena_strfmt(arena, "outside %s", digits), .scope = RBE_SCOPE_PUBLISH,
+                              .rid = who->rid, .expires_at = verdict.expires_at};
     return RBE_OK;
 }
 
@@ -101,7 +110,7 @@ enum rbe_code rbe_access_enter(struct rbe_app *app, const struct rbe_access_entr
         return RBE_LIMITED;
     enum rbe_code code = rbe_access_token(app, who->bearer, who->now, arena, ret, e);
     if (code == RBE_UNAUTHORIZED && who->rid && rbe_outside_used(app, RBE_OUTSIDE_UPLOADER))
-        code = enter_outside(app, who, ret, e);
+        code = enter_outside(app, who, sum, arena, ret, e);
     if (code == RBE_UNAUTHORIZED && rbe_limit_take(app, RBE_LIMIT_FAILED, who->address, NULL) != RBE_OK)
         return unauthorized(e);
     if (code != RBE_OK)

@@ -2,6 +2,7 @@
 use strict;
 use warnings;
 use lib 'tests/lib';
+use Digest::SHA qw(sha256_hex);
 use File::Temp;
 use IO::Socket::INET;
 use POSIX ();
@@ -50,6 +51,8 @@ my $tmp = File::Temp->newdir(TMPDIR => 1);
         my $r = $rbe->publish('app', token => 'ci-job', version_name => '1.2.0', bytes => 'the bytes');
         is $r->{status}, 201, 'an uploader that the service knows';
         is $JSON->decode(($service->{asked}->())[-1])->{token}, 'ci-job';
+        my ($deed) = grep { $_->{action} eq 'version publish' } @{$JSON->decode($rbe->admin_ok(qw(audit --json)))};
+        is $deed->{actor}, 'token outside ' . substr(sha256_hex('ci-job'), 0, 8), 'and the audit';
         is $rbe->publish('app', token => 'ci-k7002', version_name => '1.3.0', bytes => 'x')->{status}, 401, 'one it does not';
         is $rbe->publish('app', token => 'ci-k7004', version_name => '1.3.0', bytes => 'x')->{status}, 403, 'one of another resource';
         is $rbe->get('/admin/resources', token => 'ci-job')->{status}, 401, 'it speaks for publishing only';

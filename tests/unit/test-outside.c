@@ -239,6 +239,10 @@ static void test_uploader(void **state)
     must(s, rbe_access_grant_token(s->app, &own, text, &s->e));
     must(s, enter(s, text, "my-app", &t));
     assert_int_equal(t.id, own.id);
+    must(s, rbe_store_begin(s->app->store, RBE_BASE_RELEASES, &s->e));
+    must(s, rbe_token_revoke(s->app->store, "own", NOW, &s->e));
+    must(s, rbe_store_commit(s->app->store, RBE_BASE_RELEASES, &s->e));
+    expect(s, RBE_UNAUTHORIZED, enter(s, text, "my-app", &t));
     assert_int_equal(atomic_load(&desk->asked), before);
     /* nobody publishes because a service is away */
     s->settings.auth.on_unreachable = RBE_UNREACHABLE_ALLOW;
