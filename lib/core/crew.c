@@ -66,7 +66,7 @@ static void wait_ms(long ms)
 /* Looks after one worker; true while it is there. */
 static bool look_after(struct rbe_app *app, const struct rbe_work *w, struct outcome *o, struct rbe_err *e)
 {
-    int status;
+    int status = 0;
     pid_t got = o->pid ? waitpid(o->pid, &status, WNOHANG) : 0;
 
     if (got == 0 || (got < 0 && errno == EINTR))

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 
 #include "lib/base/clock.h"
 #include "lib/core/deed.h"
@@ -16,7 +17,7 @@
 #include "lib/store/resource.h"
 #include "lib/store/stock.h"
 
-enum { PAGE = 256, WEIGHT = 1000, PARSERS = 16 };
+enum { PAGE = 256, WEIGHT = 1000, PARSERS = 16, HOLD_LOOKS = 200 };
 #define MARK_LIFE "key life"
 #define MARK_UNTIL "key life until"
 #define MARK_PURGED "purged at"
@@ -268,29 +269,30 @@ enum rbe_code rbe_purge_by_itself(struct rbe_app *app, int64_t now, struct rbe_e
 
 /* ---- the second step ---- */
 
-static enum rbe_code lock_removals(struct rbe_app *app, int how, int *ret_fd, struct rbe_err *e)
+/* Removals share the lock, a backup has it alone. `looks` at it, 50 ms apart, before it is given up. */
+static enum rbe_code lock_removals(struct rbe_app *app, int how, int looks, int *ret_fd, struct rbe_err *e)
 {
+    static const struct timespec moment = {.tv_nsec = 50 * 1000000};
     rbe_auto(arena) struct rbe_arena arena = {0};
     const char *path = rbe_app_path(app, &arena, "run/removals.lock");
     rbe_autoclose int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    int rc;
 
     if (fd < 0)
         return rbe_fail_errno(e, "cannot open %s", path);
-    do
-        rc = flock(fd, how);
-    while (rc < 0 && errno == EINTR);
-    if (rc < 0 && errno == EWOULDBLOCK)
-        return rbe_fail(e, RBE_UNAVAILABLE, "a backup is being made");
-    if (rc < 0)
-        return rbe_fail_errno(e, "cannot lock %s", path);
+    for (int i = 0; flock(fd, how | LOCK_NB) < 0; i++) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return rbe_fail_errno(e, "cannot lock %s", path);
+        if (i >= looks)
+            return rbe_fail(e, RBE_UNAVAILABLE, "a backup is being made");
+        (void)nanosleep(&moment, NULL);
+    }
     *ret_fd = rbe_steal_fd(fd);
     return RBE_OK;
 }
 
 enum rbe_code rbe_purge_hold_off(struct rbe_app *app, int *ret_fd, struct rbe_err *e)
 {
-    return lock_removals(app, LOCK_SH, ret_fd, e);
+    return lock_removals(app, LOCK_EX, HOLD_LOOKS, ret_fd, e);
 }
 
 static enum rbe_code queue_removal(struct rbe_app *app, int64_t package, int64_t now, struct rbe_err *e)
@@ -334,7 +336,7 @@ enum rbe_code rbe_purge_remove(struct rbe_app *app, struct rbe_job *j, struct rb
         return RBE_OK;
     }
     rbe_autoclose int lock = -1;
-    RBE_TRY(lock_removals(app, LOCK_EX | LOCK_NB, &lock, e));
+    RBE_TRY(lock_removals(app, LOCK_SH, 0, &lock, e));
     enum rbe_code code = rbe_depot_remove(app, o.package.path, e);
     if (code != RBE_OK) {
         struct rbe_err untold = {0};

@@ -34,7 +34,7 @@ enum rbe_code rbe_purge_remove(struct rbe_app *app, struct rbe_job *j, struct rb
                                struct rbe_err *e) RBE_MUST_USE;
 
 /* Keeps the files of purged packages where they are until *ret_fd is closed, for who reads them by an older copy of the
- * database; waits for a removal that is under way. */
+ * database; waits for removals that are under way. Held by somebody else: RBE_UNAVAILABLE after ten seconds. */
 enum rbe_code rbe_purge_hold_off(struct rbe_app *app, int *ret_fd, struct rbe_err *e) RBE_MUST_USE;
 
 /* Seconds that what was handed out for a package may live: the longer of a download key and the URLs of all places. */

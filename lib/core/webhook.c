@@ -26,7 +26,9 @@ static const struct {
 
 static const char *url_of(const struct rbe_app *app, enum rbe_webhook event)
 {
-    return *(const char *const *)((const char *)app->settings + events[event].url);
+    const void *field = (const char *)app->settings + events[event].url;
+
+    return *(const char *const *)field;
 }
 
 /* ---- what is told ---- */

@@ -1,6 +1,7 @@
 /* Backup and restore: what goes in comes out, and nothing else is taken for a backup. */
 #include "tests/unit/installation.h"
 
+#include <sys/file.h>
 #include <sys/wait.h>
 
 #include "lib/core/backup.h"
@@ -302,6 +303,9 @@ static void test_holds_removals_off(void **state)
     expect(s, RBE_UNAVAILABLE, rbe_purge_remove(s->app, &j, &s->arena, &note, &s->err));
     assert_int_equal(access(rbe_depot_path(s->app, &s->arena, all[0].path), F_OK), 0);
     (void)close(hold);
+    /* removals do not wait for each other */
+    rbe_autoclose int other = open(rbe_app_path(s->app, &s->arena, "run/removals.lock"), O_RDWR | O_CLOEXEC);
+    assert_int_equal(flock(other, LOCK_SH), 0);
     must(s, rbe_purge_remove(s->app, &j, &s->arena, &note, &s->err));
     assert_int_equal(access(rbe_depot_path(s->app, &s->arena, all[0].path), F_OK), -1);
 }
