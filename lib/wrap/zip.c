@@ -376,7 +376,9 @@ static enum rbe_code read_local(struct reader *r, struct member *m, uint64_t end
     RBE_TRY(look(r, &r->local, m->header, whole, end, &p, e));
     if (name != m->name_len || memcmp(p + LOCAL_SIZE, m->entry.name, name) != 0)
         return refuse(e, m, "mismatch", "its local header has another name than the directory");
-    if (((get16(p + 6) ^ m->flags) & ~FLAG_LEVEL) != 0 || get16(p + 8) != m->entry.method)
+    /* what a deflated entry says of its level, writers fill in where they please */
+    unsigned loose = m->entry.method == RBE_ZIP_DEFLATED ? FLAG_LEVEL : 0;
+    if (((get16(p + 6) ^ m->flags) & ~loose) != 0 || get16(p + 8) != m->entry.method)
         return refuse(e, m, "mismatch", "its local header has another method or other flags than the directory");
     uint64_t packed = get32(p + 18), size = get32(p + 22);
     RBE_TRY(read_extra(m, p + LOCAL_SIZE + name, extra, &x, e));

@@ -238,6 +238,8 @@ bad('patched.zip', zip([file('b', 'y', flags => 0x20)]), 'method', 'entry "b": i
 bad('local-name.zip', zip([file('good', 'x', lname => 'evil')]), 'mismatch', 'entry "good": its local header has another name');
 bad('local-method.zip', zip([file('a', 'x', lmethod => 0)]), 'mismatch', 'entry "a": its local header has another method');
 bad('local-flags.zip', zip([file('a', 'x', lflags => 0x800)]), 'mismatch', 'entry "a": its local header has another method or other flags');
+good('local-level.zip', zip([file('a', $text, lflags => 2)]));
+bad('local-level-stored.zip', zip([file('a', 'x', method => 0, lflags => 2)]), 'mismatch', 'entry "a": its local header has another method');
 bad('local-encrypted.zip', zip([file('a', 'x', lflags => 1)]), 'mismatch', 'entry "a": its local header has another method or other flags');
 bad('local-crc.zip', zip([file('a', 'x', lcrc => 5)]), 'mismatch', 'entry "a": its local header has another CRC');
 bad('local-size.zip', zip([file('a', 'x', lsize => 5)]), 'mismatch', 'entry "a": its local header has another size');
