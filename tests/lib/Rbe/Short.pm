@@ -5,7 +5,7 @@ use warnings;
 use Rbe::Test ();
 use Test::More;
 
-my @tests = map { glob "tests/http/$_-*.t" } qw(0002 0003 0004 0005 0100);
+my @tests = map { glob "tests/http/$_-*.t" } qw(0002 0003 0004 0005 0064 0100);
 
 sub run {
     my ($which) = @_;
