@@ -3,6 +3,7 @@ use strict;
 use warnings;
 use lib 'tests/lib';
 use File::Temp ();
+use POSIX ();
 use Rbe::Place;
 use Rbe::Test;
 use Test::More;
@@ -121,6 +122,34 @@ subtest 'rsync' => sub {
     (undef, undef, $err) = run("$rbe->{build}/bin/rbe-batch", '--config', $rbe->{config});
     like $err, qr/^rbe-batch: mirror two:3, try 1: rsync ended with status \d+: .*nobody home/ms, 'unreachable';
     like $rbe->admin_ok(qw(job list --state queued)), qr/two:3/, 'and queued again';
+};
+
+subtest 'four at once' => sub {
+    mkdir "$dir/four" or die $!;
+    my $rbe = Rbe::Test->start(host => 'cgi', config => {
+        'mirror.targets' => "[{name: four, path: $dir/four, urls: ['https://four.example']}]", 'mirror.probe_interval' => 0,
+    });
+    $rbe->create('blob', update_type => 'full');
+    $rbe->publish('blob', version_name => "1.$_", bytes => "number $_ " x 20_000, file_name => 'a.zip') for 1 .. 12;
+    # Two that work off the jobs and two that copy all that is missing, into the same directories.
+    my @pids = map {
+        my @verb = $_ % 2 ? 'mirror' : ();
+        my $pid = fork // die "fork: $!";
+        if (!$pid) {
+            open STDOUT, '>', "$rbe->{dir}/batch.$_";
+            open STDERR, '>&', \*STDOUT;
+            exec "$rbe->{build}/bin/rbe-batch", '--config', $rbe->{config}, @verb or POSIX::_exit(127);
+        }
+        $pid;
+    } 0 .. 3;
+    my @bad = grep { waitpid $_, 0; $? != 0 } @pids;
+    is scalar(@bad), 0, 'all of them end well' or diag map { slurp($_) } glob "$rbe->{dir}/batch.*";
+    my @copies = glob "$dir/four/p/*/* $dir/four/p/*/.*.part";
+    is scalar(@copies), 12, 'each package is there once, and nothing else';
+    is_deeply [sort map { (slurp($_) =~ /^number (\d+) /)[0] . '/' . -s $_ } @copies],
+        [sort map { "$_/" . length("number $_ ") * 20_000 } 1 .. 12], 'whole';
+    my $list = $JSON->decode($rbe->admin_ok(qw(job list --state done --json)));
+    is scalar(grep { $_->{kind} eq 'mirror' } @$list), 12, 'and every job is done';
 };
 
 done_testing;
