@@ -134,7 +134,8 @@ sub start {
     $self->{config} = "$self->{data}/rbe.yaml";
     $self->admin_ok('init');
     my $other = Rbe::Host::known($self->{host});
-    my %config = (($other ? Rbe::Host::settings($self->{host}) : ()), %{$opt{config} || {}});
+    # The worker builds nothing that the test or its clients did not ask for.
+    my %config = ('batch.prebuild_depth' => 0, ($other ? Rbe::Host::settings($self->{host}) : ()), %{$opt{config} || {}});
     my %section;
     while (my ($key, $value) = each %config) {
         my ($s, $k) = split /\./, $key, 2;
