@@ -137,7 +137,10 @@ int main(int argc, char **argv)
 {
     int status = rbe_cli_main(&program, argc, argv);
 
-    if (again && !over)
+    if (again && !over) {
+        /* Another one must not kill it before it listens. */
+        (void)signal(SIGHUP, SIG_IGN);
         (void)execv("/proc/self/exe", argv);
+    }
     return status;
 }

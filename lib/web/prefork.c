@@ -146,6 +146,8 @@ bool rbe_prefork_run(const struct rbe_prefork *o, int *ret_status)
     /* A parent that ignores SIGCHLD would hand that on to us, and its children would leave no status. */
     (void)signal(SIGCHLD, SIG_DFL);
     (void)sigprocmask(SIG_BLOCK, &p.signals, &p.before);
+    /* Whoever started us may have had it ignored until now, so that none kills us before we listen. */
+    (void)signal(SIGHUP, SIG_DFL);
     while (!p.stopping || alive(&p) > 0) {
         if (!p.stopping && start_due(&p, &wait)) {
             child = true;
