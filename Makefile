@@ -217,7 +217,7 @@ tmpfilesdir = $(prefix)/lib/tmpfiles.d
 bashdir = $(datadir)/bash-completion/completions
 zshdir = $(datadir)/zsh/site-functions
 DOCS = README.md CHANGELOG.md CONTRIBUTING.md LICENSE lighttpd.conf.example \
-       $(wildcard share/doc/*.md etc/*.lua etc/*.conf) etc/htaccess
+       $(wildcard share/doc/*.md share/doc/*.svg etc/*.lua etc/*.conf etc/*.yml etc/*.json) etc/htaccess
 into = $(DESTDIR)$(1)
 # filled FILE.in,TO[,NAME,PROGRAM,ENVIRONMENT]: puts in where things are installed, and which program a unit is for.
 filled = sed -e 's|@bindir@|$(bindir)|g' -e 's|@cgidir@|$(cgidir)|g' -e 's|@name@|$(3)|g' -e 's|@program@|$(4)|g' \

@@ -71,6 +71,11 @@ static const struct rbe_cli_option audit_options[] = {
     {.name = NULL},
 };
 
+static const struct rbe_cli_option stats_options[] = {
+    {.name = "--limit", .value = "N", .help = "at most so many rows of where clients stand (100)"},
+    {.name = NULL},
+};
+
 static const struct rbe_cli_verb verbs[] = {
     {"init", "", init_options, RBE_CLI_NOTHING, rbe_admin_init,
      "Make the configuration where there is none, the data directory and the databases."},
@@ -102,6 +107,9 @@ static const struct rbe_cli_verb verbs[] = {
     {"job retry", "ID", NULL, RBE_CLI_WRITE, rbe_admin_job_retry,
      "Queue a job anew that failed or waits for its next try."},
     {"audit", "", audit_options, RBE_CLI_READ, rbe_admin_audit, "List who changed what, newest first."},
+    {"stats", "", stats_options, RBE_CLI_READ, rbe_admin_stats,
+     "Show what is stored, what waits in the queue, and which versions clients are on."},
+    {"cache flush", "", NULL, RBE_CLI_READ, rbe_admin_cache_flush, "Forget all answers that are kept ready."},
     {"secret rotate", "", NULL, RBE_CLI_SETTINGS, rbe_admin_secret_rotate,
      "Put a fresh secret in front of auth.sign_secret; those behind it still verify."},
     {"purge", "", purge_options, RBE_CLI_WRITE, rbe_admin_purge,

@@ -20,6 +20,7 @@
 #include "lib/core/limit.h"
 #include "lib/core/probe.h"
 #include "lib/core/release.h"
+#include "lib/core/stats.h"
 #include "lib/web/jsonbody.h"
 
 /* ---- resources ---- */
@@ -196,6 +197,7 @@ static enum rbe_code handle_metrics(void *ctx, struct rbe_req *r, struct rbe_res
         return rbe_fail(e, RBE_FORBIDDEN, "metrics are not open to this address");
     struct rbe_str *out = rbe_resp_text(p, "text/plain; version=0.0.4; charset=utf-8");
     rbe_metrics_format(app->share, out);
+    rbe_stats_metrics(app, out);
     rbe_probe_metrics(app, out);
     return RBE_OK;
 }

@@ -130,6 +130,8 @@ static int complain(const struct rbe_program *p, const struct rbe_err *e)
 static void take_settings(struct rbe_serve_options *o, const struct rbe_settings *set)
 {
     o->max_requests = set->instance.max_requests;
+    o->slow_ms = set->log.slow_ms;
+    o->access_every = set->log.access_every;
     o->public_url = set->instance.public_url;
     o->trusted_proxies = set->instance.trusted_proxies.v;
     o->n_trusted_proxies = set->instance.trusted_proxies.n;

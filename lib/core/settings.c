@@ -349,6 +349,10 @@ static const struct rbe_conf_key table[] = {
      .reloadable = true, .help = "Addresses or blocks that may read /metrics."},
     {FIELD(log, level), .type = RBE_CONF_WORD, .preset = "info", .words = level_words, .reloadable = true,
      .help = "Lines below this level are not written."},
+    {FIELD(log, slow_ms), .type = RBE_CONF_INT, .preset = "1000", .max = 86400000, .reloadable = true,
+     .help = "A request that takes so many milliseconds is logged as a warning. 0 logs none."},
+    {FIELD(log, access_every), .type = RBE_CONF_INT, .preset = "0", .max = 1000000000, .reloadable = true,
+     .help = "One in so many requests of each process is logged, without its query: 1 logs all, 0 none."},
     {FIELD(audit, keep), .type = RBE_CONF_DURATION, .preset = "730d", .max = 100 * 366 * (int64_t)DAY, .reloadable = true,
      .help = "How long the record of who changed what is kept. 0 is for ever."},
 };

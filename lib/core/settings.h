@@ -97,6 +97,7 @@ struct rbe_settings {
     } metrics;
     struct {
         int level;                           /* enum rbe_log_level */
+        int64_t slow_ms, access_every;       /* 0: not logged */
     } log;
     struct {
         int64_t keep;                        /* seconds; 0: for ever */

@@ -339,3 +339,24 @@ enum rbe_code rbe_job_list(struct rbe_store *s, int state, int64_t limit, struct
     *ret = rows;
     return RBE_OK;
 }
+
+static void read_tally(struct rbe_db_stmt *st, struct rbe_arena *arena, void *ret)
+{
+    (void)arena;
+    *(struct rbe_job_tally *)ret = (struct rbe_job_tally){
+        .kind = (int)rbe_db_get_int(st, 0),
+        .state = (int)rbe_db_get_int(st, 1),
+        .count = rbe_db_get_int(st, 2),
+        .oldest = rbe_db_get_int(st, 3),
+    };
+}
+
+enum rbe_code rbe_job_tally(struct rbe_store *s, struct rbe_arena *arena, struct rbe_job_tally **ret, size_t *ret_n,
+                            struct rbe_err *e)
+{
+    void *rows;
+
+    RBE_TRY(rbe_sql_list(s, RBE_SQL_JOB_TALLY, RBE_DB_NONE, read_tally, sizeof(**ret), arena, &rows, ret_n, e));
+    *ret = rows;
+    return RBE_OK;
+}

@@ -86,4 +86,12 @@ enum rbe_code rbe_job_count(struct rbe_store *s, int64_t target, int64_t *ret, s
 enum rbe_code rbe_job_list(struct rbe_store *s, int state, int64_t limit, struct rbe_arena *arena, struct rbe_job **ret,
                            size_t *ret_n, struct rbe_err *e) RBE_MUST_USE;
 
+/* How many jobs of a kind are in a state, of those that are not done, and when the oldest was made. */
+struct rbe_job_tally {
+    int kind, state;
+    int64_t count, oldest;
+};
+enum rbe_code rbe_job_tally(struct rbe_store *s, struct rbe_arena *arena, struct rbe_job_tally **ret, size_t *ret_n,
+                            struct rbe_err *e) RBE_MUST_USE;
+
 #endif

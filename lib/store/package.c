@@ -193,3 +193,23 @@ enum rbe_code rbe_package_find_origin_path(struct rbe_store *s, const char *path
     return rbe_sql_find(s, RBE_SQL_PACKAGE_ORIGIN_PATH, RBE_DB_VALUES(rbe_db_text(path)), read_origin, arena, ret,
                         ret_found, e);
 }
+
+static void read_sum(struct rbe_db_stmt *st, struct rbe_arena *arena, void *ret)
+{
+    int64_t *sum = ret;
+
+    (void)arena;
+    sum[0] = rbe_db_get_int(st, 0);
+    sum[1] = rbe_db_get_int(st, 1);
+}
+
+enum rbe_code rbe_package_sum(struct rbe_store *s, int64_t *ret_count, int64_t *ret_bytes, struct rbe_err *e)
+{
+    int64_t sum[2] = {0};
+    bool found;
+
+    RBE_TRY(rbe_sql_find(s, RBE_SQL_PACKAGE_SUM, RBE_DB_NONE, read_sum, NULL, sum, &found, e));
+    *ret_count = sum[0];
+    *ret_bytes = sum[1];
+    return RBE_OK;
+}

@@ -92,4 +92,8 @@ enum rbe_code rbe_package_find_origin_path(struct rbe_store *s, const char *path
                                            struct rbe_package_origin *ret, bool *ret_found, struct rbe_err *e)
     RBE_MUST_USE;
 
+/* How many packages have files on disk, and their size. */
+enum rbe_code rbe_package_sum(struct rbe_store *s, int64_t *ret_count, int64_t *ret_bytes, struct rbe_err *e)
+    RBE_MUST_USE;
+
 #endif

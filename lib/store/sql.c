@@ -320,6 +320,13 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
                               "formats = CASE WHEN ?3 > week THEN ?4 ELSE formats | ?4 END, week = max(week, ?3)"),
     [RBE_SQL_STANDING_FIND] =
         USAGE("standing find", "SELECT asked >> min(max(?2 - week, 0), 60), formats FROM standing WHERE package = ?1"),
+    [RBE_SQL_STANDING_TOP] =
+        USAGE("standing top", "SELECT /*scan*/ asked >> min(max(?1 - week, 0), 60) AS n, formats, package FROM standing "
+                              "ORDER BY n DESC, package LIMIT ?2"),
+    [RBE_SQL_JOB_TALLY] = USAGE("job tally", "SELECT kind, state, count(*), min(created_at) FROM job "
+                                             "WHERE state IN (0, 1, 3) GROUP BY kind, state"),
+    [RBE_SQL_PACKAGE_SUM] =
+        RELEASES("package sum", "SELECT /*scan*/ count(*), coalesce(sum(size), 0) FROM package WHERE removed_at = 0"),
 };
 
 const struct rbe_sql_text *rbe_sql_text(enum rbe_sql id)

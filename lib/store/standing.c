@@ -29,3 +29,22 @@ enum rbe_code rbe_standing_find(struct rbe_store *s, int64_t package, int64_t no
     return rbe_sql_find(s, RBE_SQL_STANDING_FIND, RBE_DB_VALUES(rbe_db_int(package), rbe_db_int(now / WEEK)),
                         read_standing, NULL, ret, &found, e);
 }
+
+static void read_top(struct rbe_db_stmt *st, struct rbe_arena *arena, void *ret)
+{
+    struct rbe_standing *standing = ret;
+
+    read_standing(st, arena, ret);
+    standing->package = rbe_db_get_int(st, 2);
+}
+
+enum rbe_code rbe_standing_top(struct rbe_store *s, int64_t now, int64_t limit, struct rbe_arena *arena,
+                               struct rbe_standing **ret, size_t *ret_n, struct rbe_err *e)
+{
+    void *rows;
+
+    RBE_TRY(rbe_sql_list(s, RBE_SQL_STANDING_TOP, RBE_DB_VALUES(rbe_db_int(now / WEEK), rbe_db_int(limit)), read_top,
+                         sizeof(**ret), arena, &rows, ret_n, e));
+    *ret = rows;
+    return RBE_OK;
+}

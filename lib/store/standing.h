@@ -16,5 +16,8 @@ enum rbe_code rbe_standing_add(struct rbe_store *s, const struct rbe_standing *m
 /* ret is zeros but for the package when nobody ever was on it. */
 enum rbe_code rbe_standing_find(struct rbe_store *s, int64_t package, int64_t now, struct rbe_standing *ret,
                                 struct rbe_err *e) RBE_MUST_USE;
+/* Most asked first, at most limit. */
+enum rbe_code rbe_standing_top(struct rbe_store *s, int64_t now, int64_t limit, struct rbe_arena *arena,
+                               struct rbe_standing **ret, size_t *ret_n, struct rbe_err *e) RBE_MUST_USE;
 
 #endif

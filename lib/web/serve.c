@@ -139,6 +139,15 @@ static const char *method_name(const struct rbe_req *r)
     return v ? v : "";
 }
 
+static void put_request(struct server *s, struct rbe_jsonw *w, const struct rbe_route *route)
+{
+    rbe_jsonw_str(w, "method", method_name(&s->req));
+    /* Without a route nobody knows whether the path holds a key. The query, which may hold a cdk, is never shown. */
+    if (route)
+        rbe_jsonw_str(w, "path", route->secret_path ? route->pattern : s->req.path);
+    rbe_jsonw_int(w, "status", s->resp.status);
+}
+
 /* Faults are logged with an id that the answer carries too, so that a user's report leads here. */
 static void log_fault(struct server *s, const struct rbe_route *route, const struct rbe_err *e, const char *id)
 {
@@ -148,15 +157,30 @@ static void log_fault(struct server *s, const struct rbe_route *route, const str
         return;
     struct rbe_jsonw w = rbe_log_begin(&out, RBE_LOG_ERROR, "request failed");
     rbe_jsonw_str(&w, "request", id);
-    rbe_jsonw_str(&w, "method", method_name(&s->req));
-    /* Without a route nobody knows whether the path holds a key. */
-    if (route)
-        rbe_jsonw_str(&w, "path", route->secret_path ? route->pattern : s->req.path);
-    rbe_jsonw_int(&w, "status", s->resp.status);
+    put_request(s, &w, route);
     rbe_jsonw_str(&w, "error", e->text);
     rbe_jsonw_str(&w, "code", rbe_code_info(e->code)->name);
     rbe_jsonw_str(&w, "file", e->file);
     rbe_jsonw_int(&w, "line", e->line);
+    rbe_log_end(&w);
+}
+
+static void log_request(struct server *s, const struct rbe_route *route, uint64_t ns)
+{
+    if (!s->o->slow_ms && !s->o->access_every)
+        return;
+    const bool slow = s->o->slow_ms > 0 && ns / 1000000 >= (uint64_t)s->o->slow_ms;
+    const bool sampled = s->o->access_every > 0 && s->served % (uint64_t)s->o->access_every == 0;
+    const enum rbe_log_level level = slow ? RBE_LOG_WARN : RBE_LOG_INFO;
+    rbe_auto(str) struct rbe_str out = {0};
+
+    if ((!slow && !sampled) || !rbe_log_wants(level))
+        return;
+    struct rbe_jsonw w = rbe_log_begin(&out, level, slow ? "slow request" : "request");
+    put_request(s, &w, route);
+    rbe_jsonw_int(&w, "us", (int64_t)(ns / 1000));
+    rbe_jsonw_int(&w, "bytes", (int64_t)s->resp.sent);
+    rbe_jsonw_str(&w, "client", rbe_req_address(&s->req));
     rbe_log_end(&w);
 }
 
@@ -208,6 +232,7 @@ static void answer(struct server *s, const struct rbe_err *unopened)
     /* The head is out already: all that can be done is to end the body early and say so in the log. */
     if (rbe_resp_send(&s->resp, &e) != RBE_OK)
         log_fault(s, route, &e, "");
+    log_request(s, route, rbe_clock_mono() - began);
     rbe_fcgi_finish(s->io, s->req.taken >= s->req.length);
     account(s, route, rbe_clock_mono() - began);
     rbe_resp_clear(&s->resp);

@@ -30,6 +30,8 @@ struct rbe_serve_options {
     const char *listen;          /* socket to make: "/path/sock" or "host:port"; NULL: descriptor 0 or CGI */
     int64_t workers;             /* 0: one when spawned on descriptor 0, else one a CPU */
     int64_t max_requests;        /* a worker retires after so many; 0: never */
+    int64_t slow_ms;             /* a request that takes so long is logged; 0: none is */
+    int64_t access_every;        /* one in so many requests of a process is logged; 0: none is */
     const char *public_url;      /* "" for none */
     const char *const *trusted_proxies;
     size_t n_trusted_proxies;
