@@ -50,6 +50,7 @@ struct rbe_share {
     struct rbe_share_series series[RBE_SHARE_SERIES];
     struct rbe_share_pair pairs[RBE_SHARE_PAIRS];
     _Atomic uint64_t epoch, word[RBE_SHARE_WORDS];
+    _Atomic uint64_t born;                   /* random, tells this file from others; 0: not wanted yet */
     _Atomic int64_t told;                    /* the database's change number up to which all changes are in them */
     struct rbe_share_bucket buckets[RBE_SHARE_BUCKETS];
     struct rbe_share_breaker breakers[RBE_SHARE_BREAKERS];

@@ -11,6 +11,7 @@
 #include "lib/base/cache.h"
 #include "lib/base/fresh.h"
 #include "lib/base/metrics.h"
+#include "lib/core/shelf.h"
 #include "lib/store/change.h"
 
 enum { KEY_FIXED = 4, KEY_MAX = 512 };
@@ -36,6 +37,7 @@ struct rbe_answer {
 
 struct rbe_answers {
     struct rbe_cache *cache;
+    struct rbe_shelf *shelf;     /* NULL where nothing is shared */
     struct rbe_share *share;
     struct rbe_share_series *series[OUTCOMES];
     struct rbe_fresh asked;      /* how it was when the last question was asked */
@@ -45,7 +47,7 @@ struct rbe_answers {
 };
 
 /* The texts of a record: copied with it, and so to be named here. */
-static const size_t texts[] = {
+const size_t rbe_answer_texts[RBE_ANSWER_TEXTS] = {
     offsetof(struct rbe_latest, rid),
     offsetof(struct rbe_latest, version_name),
     offsetof(struct rbe_latest, release_note),
@@ -54,7 +56,7 @@ static const size_t texts[] = {
 
 static const char **text_at(struct rbe_latest *l, size_t i)
 {
-    return (const char **)(void *)((char *)l + texts[i]);
+    return (const char **)(void *)((char *)l + rbe_answer_texts[i]);
 }
 
 static void drop(void *value)
@@ -67,25 +69,31 @@ static void drop(void *value)
     }
 }
 
-struct rbe_answers *rbe_answers_new(const struct rbe_settings *settings, struct rbe_share *share)
+enum rbe_code rbe_answers_new(struct rbe_app *app, struct rbe_answers **ret, struct rbe_err *e)
 {
     static const char *const words[OUTCOMES] = {
         [HIT] = "hit", [MISS] = "miss", [STALE] = "stale", [FAILED] = "error"};
+    const struct rbe_settings *settings = app->settings;
     struct rbe_cache_options o = {
         .values = (size_t)settings->cache.answers, .bytes = (size_t)settings->cache.bytes, .drop = drop};
+    struct rbe_shelf *shelf;
 
+    *ret = NULL;
     if (settings->cache.answers == 0)
-        return NULL;
+        return RBE_OK;
+    RBE_TRY(rbe_shelf_new(app, &shelf, e));
     struct rbe_answers *a = rbe_alloc(sizeof(*a));
     rbe_random(&o.seed, sizeof(o.seed));
     a->cache = rbe_cache_new(&o);
-    a->share = share;
+    a->shelf = shelf;
+    a->share = app->share;
     for (size_t i = 0; i < OUTCOMES; i++) {
         rbe_autofree char *labels = rbe_strfmt("level=\"table\",result=\"%s\"", words[i]);
 
-        a->series[i] = rbe_metric_find(share, RBE_METRIC_CACHE, labels);
+        a->series[i] = rbe_metric_find(app->share, RBE_METRIC_CACHE, labels);
     }
-    return a;
+    *ret = a;
+    return RBE_OK;
 }
 
 void rbe_answers_free(struct rbe_answers *a)
@@ -93,7 +101,44 @@ void rbe_answers_free(struct rbe_answers *a)
     if (!a)
         return;
     rbe_cache_free(a->cache);
+    rbe_shelf_free(a->shelf);
     free(a);
+}
+
+/* ---- keeping ---- */
+
+static void copy_record(struct rbe_latest *to, const struct rbe_latest *from, const size_t *len)
+{
+    char *text = (char *)(to + 1);
+
+    *to = *from;
+    to->kept = NULL;
+    for (size_t i = 0; i < RBE_ANSWER_TEXTS; i++) {
+        memcpy(text, *text_at(to, i), len[i]);
+        *text_at(to, i) = text;
+        text += len[i];
+    }
+}
+
+static void keep(struct rbe_answers *a, struct rbe_latest *l)
+{
+    size_t size = sizeof(struct rbe_answer), len[RBE_ANSWER_TEXTS];
+
+    for (size_t i = 0; l && i < RBE_ANSWER_TEXTS; i++) {
+        len[i] = strlen(*text_at(l, i)) + 1;
+        size += len[i];
+    }
+    struct rbe_answer *kept =
+        rbe_cache_put(a->cache, a->key, a->key_len, l ? size : offsetof(struct rbe_answer, record));
+    if (!kept)
+        return;
+    kept->fresh = a->asked;
+    kept->texts = NULL;
+    kept->absent = !l;
+    if (!l)
+        return;
+    copy_record(&kept->record, l, len);
+    l->kept = kept;
 }
 
 /* ---- finding ---- */
@@ -135,6 +180,15 @@ static enum rbe_answer_found told(struct rbe_answers *a, enum outcome outcome, e
     return found;
 }
 
+static enum rbe_answer_found take_from_shelf(struct rbe_answers *a, struct rbe_latest *ret)
+{
+    enum rbe_answer_found found = rbe_shelf_find(a->shelf, &a->asked, a->key, a->key_len, ret);
+
+    if (found != RBE_ANSWER_UNKNOWN)
+        keep(a, found == RBE_ANSWER_RECORD ? ret : NULL);
+    return found;
+}
+
 enum rbe_answer_found rbe_answer_find(struct rbe_app *app, const struct rbe_question *q, struct rbe_latest *ret)
 {
     struct rbe_answers *a = app->answers;
@@ -155,46 +209,19 @@ enum rbe_answer_found rbe_answer_find(struct rbe_app *app, const struct rbe_ques
         return told(a, HIT, RBE_ANSWER_RECORD);
     }
     a->asked = rbe_fresh_mark(a->share, q->rid);
-    return told(a, kept ? STALE : MISS, RBE_ANSWER_UNKNOWN);
-}
-
-/* ---- keeping ---- */
-
-static void copy_record(struct rbe_latest *to, const struct rbe_latest *from, const size_t *len)
-{
-    char *text = (char *)(to + 1);
-
-    *to = *from;
-    to->kept = NULL;
-    for (size_t i = 0; i < RBE_COUNT(texts); i++) {
-        memcpy(text, *text_at(to, i), len[i]);
-        *text_at(to, i) = text;
-        text += len[i];
-    }
+    (void)told(a, kept ? STALE : MISS, RBE_ANSWER_UNKNOWN);
+    return a->shelf ? take_from_shelf(a, ret) : RBE_ANSWER_UNKNOWN;
 }
 
 void rbe_answer_keep(struct rbe_app *app, struct rbe_latest *l)
 {
     struct rbe_answers *a = app->answers;
-    size_t size = sizeof(struct rbe_answer), len[RBE_COUNT(texts)];
 
     if (!a || !a->key_len)
         return;
-    for (size_t i = 0; l && i < RBE_COUNT(texts); i++) {
-        len[i] = strlen(*text_at(l, i)) + 1;
-        size += len[i];
-    }
-    struct rbe_answer *kept =
-        rbe_cache_put(a->cache, a->key, a->key_len, l ? size : offsetof(struct rbe_answer, record));
-    if (!kept)
-        return;
-    kept->fresh = a->asked;
-    kept->texts = NULL;
-    kept->absent = !l;
-    if (!l)
-        return;
-    copy_record(&kept->record, l, len);
-    l->kept = kept;
+    if (a->shelf)
+        rbe_shelf_put(a->shelf, l);
+    keep(a, l);
 }
 
 /* ---- renderings ---- */

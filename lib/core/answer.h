@@ -11,9 +11,14 @@
 #include "lib/core/latest.h"
 
 struct rbe_answers;
-/* A table as the settings want it, counted in share; NULL when they want none. */
-struct rbe_answers *rbe_answers_new(const struct rbe_settings *settings, struct rbe_share *share);
+/* A table as the settings of the app want it, over memcached where they name servers (lib/core/shelf); *ret stays NULL when
+ * they want none. */
+enum rbe_code rbe_answers_new(struct rbe_app *app, struct rbe_answers **ret, struct rbe_err *e) RBE_MUST_USE;
 void rbe_answers_free(struct rbe_answers *a);
+
+/* The texts of a record, by their offsets: copied with it. */
+enum { RBE_ANSWER_TEXTS = 4 };
+extern const size_t rbe_answer_texts[RBE_ANSWER_TEXTS];
 
 enum rbe_answer_found { RBE_ANSWER_UNKNOWN, RBE_ANSWER_RECORD, RBE_ANSWER_ABSENT };
 /* A record's texts live until the next find or keep. */

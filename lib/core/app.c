@@ -109,7 +109,7 @@ static enum rbe_code open_parts(struct rbe_app *app, struct rbe_err *e)
         app->encoder = find_helper("rbe-encode");
     }
     if (app->mode == RBE_APP_ANSWER)
-        app->answers = rbe_answers_new(settings, app->share);
+        RBE_TRY(rbe_answers_new(app, &app->answers, e));
     return RBE_OK;
 }
 

@@ -188,6 +188,13 @@ static const char *check_header_value(const char *text)
     return NULL;
 }
 
+static const char *check_memcached(const char *text)
+{
+    if (text[0] == '/')
+        return strpbrk(text, "\" \t") ? "must be a path without quotes and spaces" : NULL;
+    return authority_valid(text, strlen(text)) ? NULL : "must be host:port or the path of a socket";
+}
+
 /* ---- the table ---- */
 
 #define FIELD(section, key) .name = #section "." #key, .offset = offsetof(struct rbe_settings, section.key)
@@ -252,6 +259,11 @@ static const struct rbe_conf_key table[] = {
      .help = "The most answers that each process of latest.fcgi keeps ready. 0 keeps none."},
     {FIELD(cache, bytes), .type = RBE_CONF_SIZE, .preset = "2M", .min = 64 * KIB, .max = 1LL << 34, .reloadable = true,
      .help = "The most memory that they take in each process."},
+    {FIELD(memcached, servers), .type = RBE_CONF_LIST, .check = check_memcached, .reloadable = true,
+     .help = "memcached servers through which all processes share their ready answers, host:port or the path of a socket. "
+             "One that is away makes answers slower, never wrong."},
+    {FIELD(memcached, timeout_ms), .type = RBE_CONF_INT, .preset = "50", .min = 1, .max = 10000, .reloadable = true,
+     .help = "How many milliseconds one of them is waited for."},
     {FIELD(storage, sendfile), .type = RBE_CONF_WORD, .preset = "none", .words = sendfile_words, .reloadable = true,
      .help = "How files are sent: none (by the program itself), x-sendfile (lighttpd, Apache with mod_xsendfile) or "
              "x-accel (nginx)."},

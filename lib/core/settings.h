@@ -51,6 +51,10 @@ struct rbe_settings {
         int64_t answers, bytes;              /* of the table of ready answers of one process; 0 answers: none */
     } cache;
     struct {
+        struct rbe_conf_list servers;        /* empty: none is used */
+        int64_t timeout_ms;
+    } memcached;
+    struct {
         int sendfile;                        /* enum rbe_sendfile */
         const char *accel_prefix;            /* of X-Accel-Redirect: "/rbe-packages/" */
     } storage;

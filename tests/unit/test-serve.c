@@ -509,7 +509,7 @@ static void listening(void **state)
     assert_int_equal(rbe_listen_open(sock, &fd, &e), RBE_OK);
     (void)close(fd);
 
-    rbe_autofree char *file = rbe_strfmt("%s/shared.4", dir);
+    rbe_autofree char *file = rbe_strfmt("%s/shared.5", dir);
     assert_int_equal(rbe_listen_open(file, &fd, &e), RBE_REFUSED);
     assert_int_equal(access(file, F_OK), 0);
     assert_int_equal(rbe_listen_open("127.0.0.1:0", &fd, &e), RBE_OK);
@@ -636,7 +636,7 @@ static int make_dir(void **state)
 
 static int remove_dir(void **state)
 {
-    static const char *const names[] = {"sock", "shared.4", "busy"};
+    static const char *const names[] = {"sock", "shared.5", "busy"};
 
     (void)state;
     for (size_t i = 0; i < RBE_COUNT(names); i++) {

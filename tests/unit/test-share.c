@@ -21,7 +21,7 @@ static int make_dir(void **state)
     (void)snprintf(dir, sizeof(dir), "/tmp/rbe-test-share-XXXXXX");
     if (!mkdtemp(dir))
         return -1;
-    (void)snprintf(file, sizeof(file), "%s/shared.4", dir);
+    (void)snprintf(file, sizeof(file), "%s/shared.5", dir);
     return 0;
 }
 

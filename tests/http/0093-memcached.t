@@ -1,0 +1,120 @@
+# Ready answers shared through real memcached servers: what one process read the others take from there; nothing is stale; a
+# server that is killed and comes back, or holds rubbish, fails no request.
+use strict;
+use warnings;
+use lib 'tests/lib';
+use Rbe::Test;
+use IO::Socket::INET;
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my ($memcached) = grep { -x } map { "$_/memcached" } split(/:/, $ENV{PATH}), '/usr/bin', '/usr/sbin';
+plan skip_all => 'memcached is not installed (Debian: memcached)' if !$memcached;
+plan skip_all => 'libmemcached is not installed (Debian: libmemcached11)' if !glob '/usr/lib/*/libmemcached.so.11';
+
+my %pid;
+sub serve {
+    my ($port) = @_;
+    my $pid = fork // die $!;
+    if (!$pid) {
+        exec 'setpriv', '--pdeathsig', 'KILL', $memcached, '-l', '127.0.0.1', '-p', $port, '-m', 16, '-t', 1, ($> ? () : ('-u', 'root')) or POSIX::_exit(127);
+    }
+    $pid{$port} = $pid;
+    for (1 .. 200) { return if IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port); sleep 0.025 }
+    die 'memcached does not start';
+}
+# What a server says to a line, up to END.
+sub said {
+    my ($port, $line) = @_;
+    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or die "memcached: $!";
+    print $s "$line\r\n";
+    my @lines;
+    while (defined(my $got = <$s>)) { last if $got =~ /^END/; push @lines, $got }
+    return @lines;
+}
+sub kill_it { my ($port) = @_; kill KILL => $pid{$port}; waitpid delete $pid{$port}, 0 }
+END { local $?; kill KILL => $_ for values %pid; waitpid $_, 0 for values %pid }
+
+my @ports;
+while (@ports < 2) { push @ports, free_port(); serve($ports[-1]) }
+my $rbe = Rbe::Test->start(host => 'lighttpd', config => {
+    'instance.workers' => 4, 'memcached.servers' => '[' . join(', ', map { "\"127.0.0.1:$_\"" } @ports) . ']'});
+sub counts { my %n = $rbe->get('/metrics')->{content} =~ /^rbe_cache_requests_total\{level="memcached",result="(\w+)"\} (\d+)/mg; \%n }
+sub asked {
+    my ($path, $times) = @_;
+    my %seen;
+    for (1 .. $times || 8) { my $r = $rbe->get($path); $seen{$r->{json}{data}{version_name} // $r->{status}}++ }
+    return join ' ', sort keys %seen;
+}
+
+$rbe->create('app', update_type => 'full');
+is asked('/resources/app/latest'), '404', 'that there is nothing is shared too';
+my $stale = 0;
+for my $n (1 .. 30) {
+    $rbe->publish('app', version_name => "1.$n.0", bytes => "version $n");
+    $stale++ if asked("/resources/app/latest?current=1.0.0") ne "1.$n.0";
+}
+is $stale, 0, 'no stale answer';
+my $n = counts();
+cmp_ok $n->{hit} // 0, '>=', 60, 'what one process read the others took from there' or diag explain $n;
+is $n->{error} // 0, 0, 'without an error';
+is scalar(grep { join('', said($_, 'stats')) =~ /STAT curr_items [1-9]/ } @ports), 2, 'both servers hold some';
+like asked('/resources/app/latest?current=1.0.0'), qr/^1\.30\.0$/;
+is +($rbe->admin('cache', 'flush'))[0], 0;
+like asked('/resources/app/latest?current=1.0.0'), qr/^1\.30\.0$/, 'after a flush';
+
+# Killed and restarted under load.
+my @clients;
+for my $c (1 .. 3) {
+    my $pid = fork // die $!;
+    if (!$pid) {
+        %pid = ();
+        my ($bad, $count) = (0, 0);
+        while (!-e "$rbe->{dir}/stop") { $bad++ if $rbe->get('/resources/app/latest?current=' . $count++ % 50)->{status} != 200 }
+        $rbe->{pid} = 0;
+        POSIX::_exit($bad ? 1 : $count < 20 ? 2 : 0);
+    }
+    push @clients, $pid;
+}
+for (1 .. 2) {
+    sleep 0.3;
+    kill_it($ports[0]);
+    $rbe->publish('app', version_name => "2.$_.0", bytes => "two $_");
+    is asked('/resources/app/latest'), "2.$_.0", 'a publish while one is away';
+    kill_it($ports[1]);
+    is asked('/resources/app/latest?current=9'), "2.$_.0", 'none is there';
+    serve($_) for @ports;
+    is asked('/resources/app/latest'), "2.$_.0", 'they are back';
+}
+sleep 2.5;
+spew("$rbe->{dir}/stop", '');
+is_deeply [map { waitpid $_, 0; $? >> 8 } @clients], [0, 0, 0], 'no request of three clients failed';
+my $before = counts()->{hit};
+$rbe->get("/resources/app/latest?current=again$_") for map { ($_) x 8 } 1 .. 8;
+cmp_ok counts()->{hit}, '>', $before, 'they are used again';
+
+# Somebody else writes into them: what bears no right MAC is not believed.
+for my $port (@ports) {
+    my @keys = map { /^key=(\S+)/ ? $1 : () } said($port, 'lru_crawler metadump all');
+    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or die;
+    for my $key (map { s/%([0-9A-Fa-f]{2})/chr hex $1/ger } @keys) {
+        my $rubbish = "\1" x 700;
+        print $s "set $key 0 0 700\r\n$rubbish\r\n";
+        my $stored = <$s>;
+    }
+}
+kill HUP => $rbe->{pid};
+sleep 0.5;
+is asked('/resources/app/latest?current=1.0.0'), '2.2.0', 'rubbish is not believed';
+$rbe->stop;
+unlike slurp("$rbe->{data}/log/latest.log"), qr/killed by signal|"level":"error"/, 'no worker died';
+
+# A server that was never there.
+$rbe = Rbe::Test->start(host => 'lighttpd', config => {'memcached.servers' => '["127.0.0.1:' . free_port() . '"]'});
+$rbe->create('app', update_type => 'full');
+$rbe->publish('app', version_name => '1.0.0', bytes => 'one');
+is asked('/resources/app/latest', 20), '1.0.0', 'no server at all';
+cmp_ok counts()->{error}, '>', 0, 'errors are counted';
+$rbe->stop;
+done_testing;
