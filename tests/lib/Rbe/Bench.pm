@@ -141,7 +141,7 @@ RULE
     }
     $rule->('^/resources/[^/]+/latest$', "$run/latest.sock");
     $rule->('^/resources/download/', "$run/download.sock");
-    $rule->('', "$run/admin.sock");
+    $rule->($opt{static} ? '^/(resources|admin)' : '', "$run/admin.sock");
     $self->{port} = free_port();
     $self->{base} = "http://127.0.0.1:$self->{port}";
     spew("$run/lighttpd.conf", <<"CONF" . $rules =~ s/ else $/\n/r);
