@@ -18,7 +18,7 @@ static const struct {
     bool sync_full;
     int cache_kib;
 } bases[RBE_BASE_MAX] = {
-    [RBE_BASE_RELEASES] = {.file = "rbe.db", .sync_full = true, .cache_kib = 1024},
+    [RBE_BASE_RELEASES] = {.file = "rbe.db", .sync_full = true, .cache_kib = 2560},
     [RBE_BASE_USAGE] = {.file = "usage.db", .sync_full = false, .cache_kib = 256},
 };
 
