@@ -111,6 +111,22 @@ static void on_event(void *arg, const struct rbe_update_event *event)
 
 /* ---- what there is to say in the end ---- */
 
+static void put_offer(struct run *r, bool newer, const struct rbe_update_release *release)
+{
+    struct rbe_jsonw w = {.out = &r->cli->out};
+
+    rbe_jsonw_obj(&w, NULL);
+    rbe_jsonw_str(&w, "event", newer ? "available" : "current");
+    rbe_jsonw_str(&w, "version", release->version);
+    rbe_jsonw_str(&w, "before", release->installed);
+    rbe_jsonw_int(&w, "size", release->size);
+    rbe_jsonw_bool(&w, "downloadable", release->downloadable);
+    rbe_jsonw_str(&w, "release_note", release->release_note);
+    rbe_jsonw_str(&w, "custom_data", release->custom_data);
+    rbe_jsonw_obj_end(&w);
+    rbe_str_putc(&r->cli->out, '\n');
+}
+
 static void put_end(struct run *r, const char *what, const char *version, const char *before)
 {
     struct rbe_str *out = &r->cli->out;
@@ -157,7 +173,10 @@ static enum rbe_code check(struct run *r, struct rbe_err *e)
 
     if (result != RBE_UPDATE_OK && result != RBE_UPDATE_AVAILABLE)
         return fail_with(r, result, e);
-    put_end(r, result == RBE_UPDATE_OK ? "current" : "available", release.version, release.installed);
+    if (r->cli->json)
+        put_offer(r, result == RBE_UPDATE_AVAILABLE, &release);
+    else
+        put_end(r, result == RBE_UPDATE_OK ? "current" : "available", release.version, release.installed);
     r->cli->exit = result == RBE_UPDATE_OK ? 0 : EXIT_AVAILABLE;
     return RBE_OK;
 }

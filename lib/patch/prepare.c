@@ -246,7 +246,8 @@ static enum rbe_code take_offer(struct rbe_update *u)
 
     if (!*u->offer.url)
         return rbe_fail(&u->e, RBE_FORBIDDEN, "version %s cannot be downloaded without a cdk: %s",
-                        rbe_quote(u->offer.version, strlen(u->offer.version)).text, u->offer.message);
+                        rbe_quote(u->offer.version, strlen(u->offer.version)).text,
+                        rbe_quote(u->offer.message, strlen(u->offer.message)).text);
     RBE_TRY(fetch(u, &fd));
     return take_package(u, fd);
 }

@@ -186,6 +186,17 @@ is_deeply [sort map { slurp("$shelf->{dir}/out$_") =~ /^(\w+):/ } 1, 2], [qw(cur
 $shelf->set;
 $u->is_tree($v2, 'two at once');
 
+# Plain http is warned of, but not on this machine.
+begin(['files']);
+is $u->run('--check'), 3;
+unlike $u->{err}, qr/warning/, 'this machine';
+{
+    local $u->{server} = $u->{server} =~ s/127\.0\.0\.1/0.0.0.0/r;
+    is $u->run('--check', '--json'), 3;
+    like $u->{out}, qr/"event":"warning","text":"the server is spoken to without encryption/, 'another one, as far as the name tells';
+    like $u->{out}, qr/"event":"available","version":"1\.1\.0","before":"1\.0\.0","size":\d+,"downloadable":true,"release_note":""/;
+}
+
 # The server dies.
 begin(['files']);
 $shelf->stop;
