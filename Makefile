@@ -55,7 +55,8 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
 LIBS = $(FCGI_LIBS) $(SQLITE_LIBS) $(YAML_LIBS) $(JSONC_LIBS) $(CRYPTO_LIBS) $(ARCHIVE_LIBS) \
        $(ZLIB_LIBS) $(DEFLATE_LIBS) $(ZSTD_LIBS) $(LZMA_LIBS) $(UNISTRING_LIBS)
 
-UPDATE_LIBS = $(JSONC_LIBS) $(CRYPTO_LIBS) $(ARCHIVE_LIBS) $(ZLIB_LIBS) $(DEFLATE_LIBS) $(LZMA_LIBS) $(ZSTD_LIBS) $(UNISTRING_LIBS)
+# What the updater stands on: everything but what servers need.
+UPDATE_LIBS = $(filter-out $(FCGI_LIBS) $(SQLITE_LIBS) $(YAML_LIBS),$(LIBS))
 OBJCOPY ?= objcopy
 
 # ---- what is made of what ----
