@@ -10,6 +10,9 @@ use Rbe::Update;
 use Test::More;
 
 my $build = build_dir();
+my $mounted;
+# Whatever ends the test, nothing stays mounted.
+END { run('umount', '-l', $mounted) if $mounted }
 my $sanitized = slurp("$build/bin/rbe-update") =~ /__asan_init/;
 my $shelf = Rbe::Shelf->new;
 my $base = $shelf->{dir};
@@ -94,6 +97,7 @@ SKIP: {
     skip 'a small file system takes root', 1 if $> != 0;
     my ($status) = run('mount', '-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', $mount);
     skip 'nothing can be mounted here', 1 if $status;
+    $mounted = $mount;
     my $full = Rbe::Shelf->new;
     srand 3;
     my $block = join '', map { chr int rand 256 } 1 .. 250_000;
@@ -121,6 +125,7 @@ SKIP: {
     $u->is_tree($small, 'the version before');
     $full->stop;
     run('umount', $mount);
+    undef $mounted;
 }
 
 # ---- long paths ----
