@@ -65,7 +65,7 @@ subtest 'One CDN in front' => sub {
     my $r = fetch($link);
     is $r->{status}, 200, 'which has the file';
     is sha256_hex($r->{content}), sha256_hex($bytes);
-    is $r->{headers}{'x-cache'}, 'MISS', 'from the origin';
+    like $r->{headers}{'x-cache'}, qr/^(?:MISS|HIT)$/, 'from the origin, now or when the place was probed';
     is $r->{headers}{etag}, '"' . sha256_hex($bytes) . '"';
     my $again = $rbe->get(url_of($rbe))->{headers}{location};
     $r = fetch($again, Range => 'bytes=1000-1999');
