@@ -78,7 +78,8 @@ each_host {
         is_deeply [sort @{$r->{json}{data}{ignored_old_versions}}], ['7.7.7', '8.8.8'], 'the unknown ones are named';
     }
     my $jobs = $JSON->decode($rbe->admin_ok('--json', 'job', 'list'));
-    is_deeply [sort map { $_->{subject} } @$jobs], [map { my $to = $_; map { "files:$to:$_" } 1 .. 3 } 5 .. 7],
+    # Those of the first two are void once the third is there.
+    is_deeply [sort grep { /^files:7:/ } map { $_->{subject} } @$jobs], [map { "files:7:$_" } 1 .. 3],
         'the known ones are queued, once each';
 
     # A hash of other bytes, in any spelling, wherever it stands.
