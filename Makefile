@@ -173,6 +173,7 @@ check-hosts: all
 
 check-long: lint hdr-check all $(UNIT) $(FUZZ) $(INVERTED) $(PRELOADS)
 	@RBE_BUILD='$(B)' RBE_LONG=1 RBE_BIG=1024 tests/check --timeout 3600 --all $(TESTS) $(wildcard tests/long/*.t)
+	$(Q)+$(MAKE) --no-print-directory distcheck
 
 asan:
 	$(Q)+$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined check
@@ -296,18 +297,17 @@ deb: dist
 
 # The built tree, for hosts without a compiler (share/doc/shared-hosting.md): what they lack is linked in, glibc is not, and the
 # licences of what is linked in go along. It may lie anywhere.
-STATIC := fcgi sqlite3 yaml json-c archive lzma zstd z unistring crypto
 DISTBIN = $(DIST)-linux-$(shell uname -m)
 BINROOT = $(abspath $(B)/dist-bin/root)
 ANYWHERE := prefix=/rbe exec_prefix=/rbe bindir=/rbe/bin sysconfdir=/rbe/etc localstatedir=/rbe/var datarootdir=/rbe/share \
             datadir=/rbe/share mandir=/rbe/share/man libdir=/rbe/lib includedir=/rbe/include
 dist-bin:
 	$(Q)rm -rf $(BINROOT)
-	$(Q)+$(MAKE) --no-print-directory B=$(B)/dist-bin $(ANYWHERE) LIBS='-Wl,-Bstatic $(STATIC:%=-l%) -Wl,-Bdynamic -lm' \
+	$(Q)+$(MAKE) --no-print-directory B=$(B)/dist-bin $(ANYWHERE) LIBS='-Wl,-Bstatic $(LIBS) -Wl,-Bdynamic -lm' \
 	DESTDIR=$(BINROOT) install
 	$(Q)rm -rf $(BINROOT)/rbe/lib $(BINROOT)/rbe/include && strip $(BINROOT)/rbe/bin/rbe-[abu]* $(BINROOT)/rbe/cgi-bin/* \
 	$(BINROOT)/rbe/libexec/rbe/* && mkdir -p $(BINROOT)/rbe/share/doc/rbe/licences && \
-	for p in libfcgi libsqlite3 libyaml libjson-c libarchive liblzma libzstd zlib1g libunistring libssl; do \
+	for p in libfcgi libsqlite3 libyaml libjson-c libarchive liblzma libzstd zlib1g libdeflate libunistring libssl; do \
 	[ ! -e /usr/share/doc/$$p-dev/copyright ] || cp /usr/share/doc/$$p-dev/copyright $(BINROOT)/rbe/share/doc/rbe/licences/$$p; done
 	$(call say,DIST,$(DISTBIN).tar.gz)tar -C $(BINROOT) --owner=0 --group=0 -czf $(DISTBIN).tar.gz rbe
 

@@ -228,12 +228,12 @@ sub apache {
 sub apache_cgi {
     my ($rbe, $host, $port) = @_;
     my $web = "$rbe->{dir}/web";
-    make_path("$web/cgi-bin");
+    make_path("$web/rbe-cgi");
     symlink "$rbe->{build}/share/rbe/errors", "$web/rbe-errors";
     spew("$web/.htaccess", slurp($host->{example}));
     for my $program (qw(latest download admin)) {
-        spew("$web/cgi-bin/$program.cgi", "#!/bin/sh\nRBE_CONFIG=$rbe->{config} exec $rbe->{build}/cgi-bin/$program.fcgi\n");
-        chmod 0755, "$web/cgi-bin/$program.cgi";
+        spew("$web/rbe-cgi/$program.cgi", "#!/bin/sh\nRBE_CONFIG=$rbe->{config} exec $rbe->{build}/cgi-bin/$program.fcgi\n");
+        chmod 0755, "$web/rbe-cgi/$program.cgi";
     }
     return apache_main($rbe, $host, $port, shared($web));
 }

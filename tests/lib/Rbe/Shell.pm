@@ -21,15 +21,15 @@ sub blocks {
 # Those between ```.
 sub fenced { return section(@_) =~ /^```[^\n]*\n(.*?)^```$/msg }
 
-# root: a directory to change the root to; user: whom to become, when run by root.
+# root: a directory to change the root to; user: whom to become, when run by root; before: words that stand before the command.
 sub new { my ($class, %self) = @_; return bless {env => '', %self}, $class }
 
 sub run_it {
     my ($self, $script) = @_;
-    my @as = $self->{user} ? ('setpriv', "--reuid=$self->{user}", "--regid=$self->{user}", '--clear-groups') : ();
-    my @in = $self->{root} ? ('chroot', $self->{root}) : ();
+    my @as = ($self->{root} ? ('chroot', $self->{root}) : (),
+        $self->{user} ? ('setpriv', "--reuid=$self->{user}", "--regid=$self->{user}", '--clear-groups') : ());
     my $mark = '=== what is exported';
-    my ($status, $out, $err) = run(@in, @as, 'env', '-i', "HOME=$self->{home}", 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    my ($status, $out, $err) = run(@{$self->{before} || []}, @as, 'env', '-i', "HOME=$self->{home}", 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
         'DEBIAN_FRONTEND=noninteractive', 'sh', '-e', '-c', "cd\n$self->{env}\n$script\necho '$mark'\nexport -p");
     ($out, my $exported) = split /^\Q$mark\E\n/m, $out, 2;
     $self->{env} = join "\n", grep { /^export (?!HOME|PATH|PWD|OLDPWD)/ } split /\n/, $exported // '';
