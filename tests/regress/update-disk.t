@@ -12,7 +12,7 @@ use Test::More;
 my $build = build_dir();
 my $mounted;
 # Whatever ends the test, nothing stays mounted.
-END { run('umount', '-l', $mounted) if $mounted }
+END { local $?; run('umount', '-l', $mounted) if $mounted }
 my $sanitized = slurp("$build/bin/rbe-update") =~ /__asan_init/;
 my $shelf = Rbe::Shelf->new;
 my $base = $shelf->{dir};
