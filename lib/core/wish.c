@@ -112,11 +112,16 @@ static enum rbe_code put_new(struct rbe_app *app, const struct rbe_wish *w, stru
     return room ? rbe_job_put(app->store, j, ret_new, e) : RBE_OK;
 }
 
+static const char *subject_of(const struct rbe_wish *w, struct rbe_arena *arena)
+{
+    return rbe_arena_strfmt(arena, "%s:%lld:%lld", rbe_format_name(w->format), (long long)w->target->id,
+                            (long long)w->source->id);
+}
+
 enum rbe_code rbe_wish_put(struct rbe_app *app, const struct rbe_wish *w, bool *ret_new, struct rbe_err *e)
 {
     rbe_auto(arena) struct rbe_arena arena = {0};
-    const char *subject = rbe_arena_strfmt(&arena, "%s:%lld:%lld", rbe_format_name(w->format),
-                                           (long long)w->target->id, (long long)w->source->id);
+    const char *subject = subject_of(w, &arena);
     struct rbe_job there;
     bool found, new = false;
 
@@ -246,6 +251,79 @@ static enum rbe_code find_pair(struct rbe_app *app, int64_t target, int64_t sour
 
 /* ---- what clients said ---- */
 
+/* Of the sources that packages are built from already, named ones aside, the one that clients are on least; *ret_found
+ * false where clients are not on it less than half as often as on the one that wants its place. */
+static enum rbe_code find_outdone(struct rbe_app *app, const struct rbe_wish *w, struct rbe_arena *arena, int64_t *ret,
+                                  bool *ret_found, struct rbe_err *e)
+{
+    const int64_t named = 2 * (int64_t)RBE_WISH_NAMED * STEP, now = rbe_clock_now();
+    int64_t least = INT64_MAX;
+    struct rbe_job *built;
+    size_t n;
+
+    *ret_found = false;
+    RBE_TRY(rbe_job_built(app->store, w->target->id, RBE_FORMAT_FILES, named, arena, &built, &n, e));
+    for (size_t i = 0; i < n; i++) {
+        struct rbe_standing on;
+
+        RBE_TRY(rbe_standing_find(app->store, built[i].source, now, &on, e));
+        if (on.asked >= least)
+            continue;
+        least = on.asked;
+        *ret = built[i].source;
+    }
+    *ret_found = n > 0 && least < w->asked / 2;
+    return RBE_OK;
+}
+
+/* Where all places of a target are taken by packages that are built, one that is wanted far less makes way: it is offered no
+ * longer, and does not come back for this target, so that no two can take turns. */
+static enum rbe_code make_way(struct rbe_app *app, const struct rbe_wish *w, const char *rid, struct rbe_arena *arena,
+                              struct rbe_err *e)
+{
+    int64_t count, source = 0;
+    bool found;
+
+    RBE_TRY(rbe_job_count(app->store, w->target->id, &count, e));
+    if (count < app->settings->batch.max_patches)
+        return RBE_OK;
+    RBE_TRY(find_outdone(app, w, arena, &source, &found, e));
+    if (!found)
+        return RBE_OK;
+    RBE_TRY(rbe_store_begin(app->store, RBE_BASE_RELEASES, e));
+    rbe_store_touch(app->store, rid);
+    enum rbe_code code = rbe_package_purge_pair(app->store, w->target->id, source, rbe_clock_now(), e);
+
+    if (code != RBE_OK) {
+        rbe_store_rollback(app->store, RBE_BASE_RELEASES);
+        return code;
+    }
+    RBE_TRY(rbe_store_commit(app->store, RBE_BASE_RELEASES, e));
+    RBE_TRY(rbe_store_begin(app->store, RBE_BASE_USAGE, e));
+    code = rbe_job_forget_pair(app->store, w->target->id, source, e);
+    if (code == RBE_OK)
+        return rbe_store_commit(app->store, RBE_BASE_USAGE, e);
+    rbe_store_rollback(app->store, RBE_BASE_USAGE);
+    return code;
+}
+
+/* Puts a wish of clients for whole files; where it finds no place, one is made. */
+static enum rbe_code put_asked(struct rbe_app *app, const struct rbe_wish *w, const char *rid, struct rbe_arena *arena,
+                               struct rbe_err *e)
+{
+    const char *subject = subject_of(w, arena);
+    struct rbe_job there;
+    bool found;
+
+    RBE_TRY(rbe_wish_put(app, w, &found, e));
+    if (!found)
+        RBE_TRY(rbe_job_find(app->store, RBE_JOB_PATCH, subject, arena, &there, &found, e));
+    if (found)
+        return RBE_OK;
+    RBE_TRY(make_way(app, w, rid, arena, e));
+    return rbe_wish_put(app, w, NULL, e);
+}
+
 /* Of a pair that clients go: what of it is not there yet. */
 static enum rbe_code fold_pair(struct rbe_app *app, const struct rbe_demand *d, struct rbe_arena *arena,
                                struct rbe_err *e)
@@ -267,8 +345,8 @@ static enum rbe_code fold_pair(struct rbe_app *app, const struct rbe_demand *d, 
 
     /* The job of the whole files, when it ends, brings the deltas that were asked for until then. */
     if (!built)
-        RBE_TRY(rbe_wish_put(app, &w, NULL, e));
-    return built && d->formats ? put_deltas(app, &w, on.formats, files.size, e) : RBE_OK;
+        RBE_TRY(put_asked(app, &w, pair.target.rid, arena, e));
+    return built && !files.purged_at && d->formats ? put_deltas(app, &w, on.formats, files.size, e) : RBE_OK;
 }
 
 /* Only sources that are full packages are counted, so that the table cannot grow beyond them. */

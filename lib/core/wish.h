@@ -3,7 +3,8 @@
  * First what a publisher named; then from the versions clients are on, by how often they say so; then from the last
  * batch.prebuild_depth versions. Within each, what saves the most bytes is first. Of a pair the package of whole files
  * comes before its deltas, which are measured against it. At most batch.max_patches sources a target, those named aside:
- * where they are taken, the one that is asked for least makes way as long as its package is not built.
+ * where they are taken, the one that is asked for least makes way: at once while its package is not built, else to one that
+ * clients are on more than twice as often.
  */
 #ifndef RBE_CORE_WISH_H
 #define RBE_CORE_WISH_H

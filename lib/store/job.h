@@ -78,6 +78,9 @@ enum rbe_code rbe_job_find(struct rbe_store *s, enum rbe_job_kind kind, const ch
 /* The least weighty patch job of a target and format that waits and is below that weight. */
 enum rbe_code rbe_job_least(struct rbe_store *s, int64_t target, int format, int64_t below, struct rbe_arena *arena,
                             struct rbe_job *ret, bool *ret_found, struct rbe_err *e) RBE_MUST_USE;
+/* The patch jobs of a target and format that are done and below that weight. */
+enum rbe_code rbe_job_built(struct rbe_store *s, int64_t target, int format, int64_t below, struct rbe_arena *arena,
+                            struct rbe_job **ret, size_t *ret_n, struct rbe_err *e) RBE_MUST_USE;
 /* Forgets the patch jobs of a pair that nobody is at; in a transaction. */
 enum rbe_code rbe_job_forget_pair(struct rbe_store *s, int64_t target, int64_t source, struct rbe_err *e) RBE_MUST_USE;
 /* Sources that patch jobs of a target begin from, in any state. */

@@ -81,6 +81,12 @@ enum rbe_code rbe_package_patches(struct rbe_store *s, int64_t target, int64_t s
     return RBE_OK;
 }
 
+enum rbe_code rbe_package_purge_pair(struct rbe_store *s, int64_t target, int64_t source, int64_t now, struct rbe_err *e)
+{
+    return rbe_sql_run(s, RBE_SQL_PACKAGE_PURGE_PAIR,
+                       RBE_DB_VALUES(rbe_db_int(target), rbe_db_int(source), rbe_db_int(now)), NULL, e);
+}
+
 enum rbe_code rbe_package_sources(struct rbe_store *s, int64_t resource, int system, int arch, int64_t limit,
                                   struct rbe_arena *arena, struct rbe_package **ret, size_t *ret_n, struct rbe_err *e)
 {

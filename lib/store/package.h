@@ -46,6 +46,9 @@ enum rbe_code rbe_package_find_patch(struct rbe_store *s, int64_t target, int64_
 /* The packages that lead from source to target and are not purged, the smallest first. */
 enum rbe_code rbe_package_patches(struct rbe_store *s, int64_t target, int64_t source, struct rbe_arena *arena,
                                   struct rbe_package **ret, size_t *ret_n, struct rbe_err *e) RBE_MUST_USE;
+/* Stops offering the packages that lead from source to target, whatever their format. */
+enum rbe_code rbe_package_purge_pair(struct rbe_store *s, int64_t target, int64_t source, int64_t now, struct rbe_err *e)
+    RBE_MUST_USE;
 /* Full packages of a resource for exactly this platform that are not purged, newest version first, at most limit. */
 enum rbe_code rbe_package_sources(struct rbe_store *s, int64_t resource, int system, int arch, int64_t limit,
                                   struct rbe_arena *arena, struct rbe_package **ret, size_t *ret_n, struct rbe_err *e)

@@ -184,6 +184,8 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
                                     "WHERE v.resource = ?1 AND p.purged_at = 0 ORDER BY v.number DESC LIMIT ?4"),
     [RBE_SQL_PACKAGE_OFFERED] =
         RELEASES("package offered", "SELECT count(*) FROM offer WHERE resource = ?1 AND package = ?2"),
+    [RBE_SQL_PACKAGE_PURGE_PAIR] =
+        RELEASES("patch purge", "UPDATE package SET purged_at = ?3 WHERE target = ?1 AND source = ?2 AND purged_at = 0"),
 
     [RBE_SQL_PACKAGE_PURGED] =
         RELEASES("package purged", "SELECT " PACKAGE " FROM package p WHERE p.purged_at > 0 AND p.removed_at = 0 "
@@ -300,6 +302,9 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
     [RBE_SQL_JOB_LEAST] =
         USAGE("job least", "SELECT " JOB " FROM job WHERE target = ?1 AND kind = 0 AND format = ?2 AND state = 0 "
                            "AND weight < ?3 ORDER BY weight, id LIMIT 1"),
+    [RBE_SQL_JOB_BUILT] =
+        USAGE("job built", "SELECT " JOB " FROM job WHERE target = ?1 AND kind = 0 AND format = ?2 AND state = 2 "
+                           "AND weight < ?3 ORDER BY id"),
     [RBE_SQL_JOB_DROP] =
         USAGE("job drop", "DELETE FROM job WHERE id = ?1 AND state = 1 AND host = ?2 AND pid = ?3 AND start = ?4 "
                           "AND tries = ?5"),

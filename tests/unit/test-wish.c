@@ -171,6 +171,50 @@ static void test_adds_up(void **state)
     assert_true(j[0].source == all[2].id || j[1].source == all[2].id);
 }
 
+/* A package that is built makes way to one that clients are on more than twice as often, and does not come back. */
+static void test_outdone(void **state)
+{
+    struct site *s = *state;
+    struct rbe_package all[VERSIONS], *left;
+    struct rbe_job_worker me = {.host = "here", .pid = 1, .start = 1};
+    struct rbe_job *j, leased;
+    bool found;
+    size_t n;
+
+    s->settings.batch.max_patches = 1;
+    publish(s, "app", all);
+    must(s, rbe_wish_fold(s->app, &s->err));
+    for (int k = 0; k < 4; k++)
+        rbe_demand_note(s->app->share, all[0].id, all[LAST].id, 0);
+    must(s, rbe_wish_fold(s->app, &s->err));
+    must(s, rbe_job_lease(s->app->store, &me, rbe_clock_now(), NULL, &s->arena, &leased, &found, NULL, &s->err));
+    assert_true(found);
+    struct rbe_package patch = {.version = all[LAST].version, .system = all[LAST].system, .arch = all[LAST].arch,
+                                .format = RBE_FORMAT_FILES, .target = all[LAST].id, .source = all[0].id,
+                                .path = "p/patch", .file_type = "zip", .size = 1};
+    must(s, rbe_store_begin(s->app->store, RBE_BASE_RELEASES, &s->err));
+    must(s, rbe_package_put(s->app->store, &patch, &s->err));
+    must(s, rbe_store_commit(s->app->store, RBE_BASE_RELEASES, &s->err));
+    must(s, rbe_job_done(s->app->store, &leased, "built", rbe_clock_now(), &s->err));
+    for (int k = 0; k < 8; k++)
+        rbe_demand_note(s->app->share, all[1].id, all[LAST].id, 0);
+    must(s, rbe_wish_fold(s->app, &s->err));
+    assert_int_equal(jobs(s, &j), 1);
+    assert_int_equal(j->source, all[0].id);
+    for (int k = 0; k < 2; k++)
+        rbe_demand_note(s->app->share, all[1].id, all[LAST].id, 0);
+    must(s, rbe_wish_fold(s->app, &s->err));
+    assert_int_equal(jobs(s, &j), 1);
+    assert_int_equal(j->source, all[1].id);
+    must(s, rbe_package_patches(s->app->store, all[LAST].id, all[0].id, &s->arena, &left, &n, &s->err));
+    assert_int_equal(n, 0);
+    for (int k = 0; k < 100; k++)
+        rbe_demand_note(s->app->share, all[0].id, all[LAST].id, 0);
+    must(s, rbe_wish_fold(s->app, &s->err));
+    assert_int_equal(jobs(s, &j), 1);
+    assert_int_equal(j->source, all[1].id);
+}
+
 /* A new release: from where clients are known to be, then from the last versions before it. */
 static void test_release(void **state)
 {
@@ -283,6 +327,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_makes_way, setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_fold, setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_adds_up, setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_outdone, setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_release, setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_deltas, setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_standing_halves, setup, site_teardown),
