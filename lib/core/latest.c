@@ -265,7 +265,6 @@ static enum rbe_code search(struct search *s, struct rbe_latest *ret)
         .custom_data = s->version.custom_data,
         .published_at = s->version.created_at,
         .resource = s->resource.id,
-        .on = on.known ? on.version.id : 0,
         .access = s->resource.access,
     };
     return decide(s, &on, ret);

@@ -46,7 +46,6 @@ struct rbe_latest {
     enum rbe_code verdict;       /* RBE_OK, or what is wrong with the cdk (RBE_CDK_*) */
     /* What the files of this room know beside. */
     int64_t resource;            /* row ids: its own, */
-    int64_t on;                  /* of the version the client is on, 0 when it is not known, */
     int64_t stands_at, goes_to;  /* and of the full package it has there and the one it is sent to (the same one where it
                                   * is up to date); 0 where no incremental can lead from there */
     enum rbe_resource_access access;
