@@ -286,8 +286,10 @@ static enum rbe_code judge(struct rbe_app *app, const struct rbe_question *q, st
     RBE_TRY(rbe_access_cdk(app, &ask, arena, &verdict, e));
     ret->verdict = verdict.code;
     *ret_told = verdict.code == RBE_OK;
-    ret->cdk_expires = verdict.expires_at;
-    ret->grant.cdk = verdict.cdk;
+    if (*ret_told) {
+        ret->cdk_expires = verdict.expires_at;
+        ret->grant.cdk = verdict.cdk;
+    }
     return RBE_OK;
 }
 

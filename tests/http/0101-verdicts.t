@@ -104,7 +104,8 @@ each_host {
     my $cdk = sub { (split /\n/, $rbe->admin_ok(qw(cdk create), @_))[0] };
     my %cdk = (
         absent => undef, empty => '', good => $cdk->(qw(--expires 30d)), expired => $cdk->(qw(--expires 1s)), wrong => '0' x 26,
-        foreign => $cdk->(qw(--resource other)), quota => $cdk->(qw(--daily-limit 1)), blocked => $cdk->(),
+        foreign => $cdk->(qw(--resource other)), quota => $cdk->(qw(--daily-limit 1 --expires 30d)),
+        blocked => $cdk->(qw(--expires 30d)),
     );
     $rbe->admin_ok(qw(cdk block), $cdk{blocked});
     my $url = $rbe->get("/resources/paid/latest?cdk=$cdk{quota}")->{json}{data}{download_url};
