@@ -106,7 +106,8 @@ sub test_withdraw {
 
     my $ask = sub { latest($rbe, 'yanked', "current=$_[0]")->{json}{data} };
     is_deeply [@{$ask->('1.2.0+b')}{qw(version_name update_type)}], ['1.1.0', 'full'], 'its clients are moved';
-    is_deeply [@{$ask->('1.2.0%2Bb')}{qw(version_name update_type)}], ['1.1.0', 'full'];
+    # Asked for once, the way back may be built already.
+    like join(' ', @{$ask->('1.2.0%2Bb')}{qw(version_name update_type)}), qr/^1\.1\.0 (?:full|incremental)$/;
     is $ask->('1.3.0')->{update_type}, 'none', 'those on an unknown greater one are not';
     for (1 .. 100) {
         $rbe->batch;

@@ -8,7 +8,7 @@ use Test::More;
 my $key = qr{[A-Za-z0-9_-]{60,}};
 each_host {
     my $rbe = shift;
-    my $cgi = $rbe->{host} eq 'cgi';
+    my $cgi = $rbe->{host} =~ /cgi$/;
     $rbe->create('my-app');
     my $long = join '', map { chr(97 + $_ * 7 % 26) } 1 .. 30000;
     $rbe->publish('my-app', version_name => $_, file => $rbe->zip_of({'a.txt' => "$long$_", 'b.txt' => "same $long"})) for '1.0.0', '1.1.0', '1.1.1-"x"';
@@ -56,6 +56,8 @@ each_host {
         cmp_ok $missed->(), '>', $before, 'no process trusts what it kept';
     }
 
+    # Other web servers write what programs say in a form of their own, where they please.
+    return if $rbe->{pids};
     # Lines for requests: one object each, never a cdk, a key or a token.
     my $url = $rbe->get('/resources/my-app/latest?cdk=SECRETCDK')->{json}{data}{download_url};
     my $r = $rbe->get($url);
