@@ -31,7 +31,8 @@ each_host {
     like $text, qr/^rbe_patch_saved_bytes_total [1-9]/m;
     like $text, qr/^rbe_clients_asked\{resource="my-app",version="1\.0\.0",system="any",arch="any"\} 3$/m, 'where clients stand';
     like $text, qr/^rbe_http_request_duration_seconds_bucket\{program="latest",route="[^"]+",le="\+Inf"\} [1-9]/m;
-    like $text, qr/^rbe_cache_requests_total\{level="table",result="hit"\} [1-9]/m if !$cgi;
+    # Where more processes answer than questions were asked, each may have been asked once.
+    like $text, qr/^rbe_cache_requests_total\{level="table",result="hit"\} [1-9]/m if !$cgi && !$rbe->{pids};
     SKIP: {
         skip 'promtool is not installed (Debian: prometheus)', 3 if !grep { -x "$_/promtool" } split /:/, $ENV{PATH};
         my $in = spew("$rbe->{dir}/metrics", $text);
