@@ -1,5 +1,7 @@
 # A web server that keeps its FastCGI connections (nginx, fastcgi_keep_conn), more of them than there are workers: no request
-# fails, because a worker closes a connection after its answer and so is never held by one.
+# fails, because a worker closes a connection after its answer and so is never held by one, and because nginx repeats a GET
+# that met a connection which was just being closed. It would not repeat a POST, so admin.fcgi's are not kept
+# (share/doc/hosts.md).
 use strict;
 use warnings;
 use lib 'tests/lib';
@@ -26,15 +28,14 @@ http {
     access_log off;
     client_body_temp_path $dir/body; fastcgi_temp_path $dir/fcgi; proxy_temp_path $dir/proxy; uwsgi_temp_path $dir/uwsgi; scgi_temp_path $dir/scgi;
     upstream latest { server unix:$rbe->{data}/run/latest.sock; keepalive 16; }
-    upstream admin { server unix:$rbe->{data}/run/admin.sock; keepalive 16; }
+    upstream admin { server unix:$rbe->{data}/run/admin.sock; }
     server {
         listen 127.0.0.1:$port;
-        fastcgi_keep_conn on;
         fastcgi_param REQUEST_METHOD \$request_method; fastcgi_param QUERY_STRING \$query_string;
         fastcgi_param CONTENT_TYPE \$content_type; fastcgi_param CONTENT_LENGTH \$content_length;
         fastcgi_param REQUEST_URI \$request_uri; fastcgi_param SERVER_PROTOCOL \$server_protocol;
         fastcgi_param REMOTE_ADDR \$remote_addr; fastcgi_param HTTP_HOST \$http_host; fastcgi_param PATH_INFO \$uri;
-        location ~ /latest\$ { fastcgi_pass latest; }
+        location ~ /latest\$ { fastcgi_keep_conn on; fastcgi_pass latest; }
         location / { fastcgi_pass admin; }
     }
 }
