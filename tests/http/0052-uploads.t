@@ -78,9 +78,10 @@ each_host {
         is_deeply [sort @{$r->{json}{data}{ignored_old_versions}}], ['7.7.7', '8.8.8'], 'the unknown ones are named';
     }
     my $jobs = $JSON->decode($rbe->admin_ok('--json', 'job', 'list'));
-    # Those of the first two are void once the third is there.
-    is_deeply [sort grep { /^files:7:/ } map { $_->{subject} } @$jobs], [map { "files:7:$_" } 1 .. 3],
-        'the known ones are queued, once each';
+    # Those of the first two are void once the third is there; what the worker has built meanwhile has numbers too.
+    my @pairs = map { $_->{subject} =~ /^files:(\d+):(\d+)$/ ? [$1, $2] : () } @$jobs;
+    my ($last) = sort { $b <=> $a } map { $_->[0] } @pairs;
+    is_deeply [sort map { $_->[0] == $last ? $_->[1] : () } @pairs], [1 .. 3], 'the known ones are queued, once each';
 
     # A hash of other bytes, in any spelling, wherever it stands.
     for my $case (['0' x 64, 'mismatch'], ['sha256:' . 'f' x 64, 'mismatch'], ['x' x 64, 'format'], ['', undef],
