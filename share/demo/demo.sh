@@ -97,6 +97,10 @@ curl -fsS -o "$work/full.tar.gz" "$(field download_url <"$work/answer")"
 mkdir "$work/client"
 tar -C "$work/client" -xzf "$work/full.tar.gz"
 say "a client without a version got the full package: $(size "$(bytes "$work/full.tar.gz")")"
+update() { "$build/bin/rbe-update" --server "$url" --resource rbe --dir "$work/other" --system linux --arch amd64 2>"$work/update.err"; }
+shown "rbe-update --server $url --resource rbe --dir other --system linux --arch amd64"
+installed=$(update) || { cat "$work/update.err" >&2; die 'rbe-update could not install'; }
+say "$installed"
 
 step "Publish $new, ask as the client on $old"
 publish $new
@@ -132,6 +136,23 @@ say "$("$work/client/bin/rbe-admin" --version)"
 ask "&current=$new" >"$work/answer"
 [ "$(field update_type <"$work/answer")" = none ] || die 'the updated client was offered another update'
 say "asked once more, now on $new: update_type none"
+
+step "The same step as a delta, by the reference updater"
+shown "curl '$url/resources/rbe/latest?system=linux&arch=amd64&current=$old&delta=vcdiff,zstd'"
+began=$(now_ms)
+ask "&current=$old&delta=vcdiff,zstd" >"$work/answer"
+until [ "$(field patch_format <"$work/answer")" != files ]; do
+    [ $(($(now_ms) - began)) -lt 120000 ] || die 'no delta after two minutes'
+    sleep 0.2
+    ask "&current=$old&delta=vcdiff,zstd" >"$work/answer"
+done
+delta=$(field file_size <"$work/answer")
+say "$(field patch_format <"$work/answer"): $(size "$delta"), $(awk -v a="$delta" -v b="$full" 'BEGIN { printf "%.2f", a * 100 / b }') % of the full package"
+shown "rbe-update --server $url --resource rbe --dir other --system linux --arch amd64"
+updated=$(update) || { cat "$work/update.err" >&2; die 'rbe-update could not update'; }
+say "$updated"
+diff -r --no-dereference -x .rbe "$work/other" "$work/tree-$new" || die 'the trees differ'
+say "its tree equals release $new as well"
 
 if [ -n "$leave" ]; then
     printf '\nThe server stays up on %s, its data in %s. Ctrl-C stops it.\n' "$url" "$build/demo/data"
