@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "lib/base/quickhash.h"
+
 enum {
     WAYS = 8,                            /* places a set */
     ROWS = 4,                            /* of the sketch */
@@ -31,27 +33,6 @@ struct rbe_cache {
     size_t asked;                        /* since counters were halved */
     size_t hand;                         /* the set that gives when bytes run out */
 };
-
-static uint64_t mix(uint64_t h)
-{
-    h ^= h >> 32;
-    h *= UINT64_C(0x9e3779b97f4a7c15);
-    return h ^ h >> 29;
-}
-
-static uint64_t hash_of(const struct rbe_cache *c, const void *key, size_t n)
-{
-    const unsigned char *p = key;
-    uint64_t h = c->o.seed ^ n, part;
-
-    for (; n >= sizeof(part); n -= sizeof(part), p += sizeof(part)) {
-        memcpy(&part, p, sizeof(part));
-        h = mix(h ^ part);
-    }
-    part = 0;
-    memcpy(&part, p, n);
-    return mix(mix(h ^ part));
-}
 
 struct rbe_cache *rbe_cache_new(const struct rbe_cache_options *o)
 {
@@ -152,7 +133,7 @@ static size_t place_of(const struct rbe_cache *c, uint64_t hash, const void *key
 
 void *rbe_cache_find(struct rbe_cache *c, const void *key, size_t n)
 {
-    const uint64_t hash = hash_of(c, key, n);
+    const uint64_t hash = rbe_quickhash(c->o.seed, key, n);
     const size_t at = place_of(c, hash, key, n);
 
     count(c, hash);
@@ -211,7 +192,7 @@ static bool make_room(struct rbe_cache *c, uint64_t hash, size_t bytes, const st
 
 void *rbe_cache_put(struct rbe_cache *c, const void *key, size_t n, size_t size)
 {
-    const uint64_t hash = hash_of(c, key, n);
+    const uint64_t hash = rbe_quickhash(c->o.seed, key, n);
     const size_t weight = sizeof(struct item) + size + n;
     size_t at = place_of(c, hash, key, n);
 

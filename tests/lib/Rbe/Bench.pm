@@ -139,7 +139,7 @@ RULE
         $self->child("floor$n", "$self->{build}/tests/bench/empty", "$run/floor$n.sock", 4, "$run/floor$n.answer");
         $rule->("^/floor$n/", "$run/floor$n.sock");
     }
-    $rule->('^/resources/[^/]+/latest$', "$run/latest.sock");
+    $rule->('^/(api/)?resources/[^/]+/latest$', "$run/latest.sock");
     $rule->('^/resources/download/', "$run/download.sock");
     $rule->($opt{static} ? '^/(resources|admin)' : '', "$run/admin.sock");
     $self->{port} = free_port();
