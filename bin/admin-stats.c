@@ -89,7 +89,6 @@ enum rbe_code rbe_admin_cache_flush(struct rbe_cli *cli, struct rbe_err *e)
 {
     (void)e;
     rbe_fresh_bump_all(cli->app->share);
-    if (!cli->json)
-        rbe_str_puts(&cli->out, "no process answers from what it kept before\n");
+    rbe_str_puts(&cli->out, cli->json ? "{\"flushed\":true}\n" : "no process answers from what it kept before\n");
     return RBE_OK;
 }
