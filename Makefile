@@ -172,7 +172,7 @@ check-hosts: all
 	RBE_BUILD='$(B)' RBE_HOSTS=$$host tests/check --minimum 1 $(wildcard tests/http/*.t); done
 
 check-long: lint hdr-check all $(UNIT) $(FUZZ) $(INVERTED) $(PRELOADS)
-	@RBE_BUILD='$(B)' RBE_LONG=1 RBE_BIG=1024 tests/check --timeout 3600 --all $(TESTS) $(wildcard tests/long/*.t)
+	@RBE_BUILD='$(B)' RBE_ROOTS='$(abspath $(B))/roots' RBE_LONG=1 RBE_BIG=1024 tests/check --timeout 3600 --all $(TESTS) $(wildcard tests/long/*.t)
 	$(Q)+$(MAKE) --no-print-directory distcheck
 
 asan:

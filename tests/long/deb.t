@@ -5,42 +5,28 @@ use lib 'tests/lib';
 use Cwd qw(getcwd);
 use File::Copy qw(copy);
 use File::Temp qw(tempdir);
-use Rbe::Test qw(build_dir run slurp spew pack_tree $JSON);
+use Rbe::Root qw(make_root must needs);
+use Rbe::Test qw(run slurp spew pack_tree);
 use Test::More;
 
-plan skip_all => 'needs root' if $>;
-for my $tool (qw(debootstrap dpkg-buildpackage lintian)) {
-    plan skip_all => "$tool is not installed" if (run('sh', '-c', "command -v $tool"))[0];
-}
+needs(qw(dpkg-buildpackage lintian));
 
 my $top = getcwd();
 my $dir = tempdir(CLEANUP => 1);
 my $root = "$dir/root";
-
-sub must {
-    my ($what, @argv) = @_;
-    my ($status, $out, $err) = run(@argv);
-    is $status, 0, $what or BAIL_OUT("$what: " . substr($out . $err, -2000));
-    return $out . $err;
-}
 
 sub in_root { my ($what, $command) = @_; must($what, 'chroot', $root, 'env', '-i', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL=C', 'DEBIAN_FRONTEND=noninteractive', 'sh', '-c', $command) }
 
 # Before anything that can fail, so that nothing of it is ever left mounted: the root has no mounts at all.
 must('the package is built', 'make', '-s', '-C', $top, "B=$dir/build", 'deb');
 my ($deb) = grep { !/dbgsym/ } glob "$dir/build/deb/rbe_*.deb";
-ok $deb, 'there it is' or BAIL_OUT('no package');
+ok $deb, 'there it is' or die 'no package';
 my ($status, $out) = run('lintian', '--allow-root', '--fail-on', 'error', $deb);
 is $status, 0, 'lintian finds no error' or diag $out;
 
-my ($mirror) = map { /^\s*URIs:\s*(\S+)/ || /^deb\s+(?:\[.*?\]\s+)?(\S+)/ ? $1 : () } map { split /\n/, slurp($_) }
-    grep { -e } '/etc/apt/sources.list.d/debian.sources', '/etc/apt/sources.list';
-my ($suite) = slurp('/etc/os-release') =~ /^VERSION_CODENAME=(\w+)/m;
-must('an empty root', 'debootstrap', '--variant=minbase', $suite, $root, $mirror // 'http://deb.debian.org/debian');
-copy($_, "$root/etc/apt/apt.conf.d/") for glob '/etc/apt/apt.conf.d/*proxy*';
-
+make_root($root);
 my $version = ($deb =~ /rbe_([^_]+)_/)[0];
-copy($deb, "$root/rbe.deb") or BAIL_OUT($!);
+copy($deb, "$root/rbe.deb") or die $!;
 in_root('it installs', 'apt-get -q update && apt-get -q -y install --no-install-recommends /rbe.deb');
 like in_root('rbe-admin is there', 'rbe-admin --version'), qr/^rbe-admin \Q$version\E/;
 is in_root('the configuration is the owner\'s alone', 'stat -c "%U %a" /etc/rbe/rbe.yaml'), "rbe 600\n";
@@ -50,7 +36,7 @@ like in_root('the programs answer',
     'REQUEST_METHOD=GET PATH_INFO=/health SCRIPT_NAME= REMOTE_ADDR=127.0.0.1 GATEWAY_INTERFACE=CGI/1.1 '
     . '/usr/lib/rbe/cgi-bin/admin.fcgi </dev/null'), qr/"status":"ok"/;
 
-mkdir "$dir/tree" or BAIL_OUT($!);
+mkdir "$dir/tree" or die $!;
 spew("$dir/tree/a", "one\n");
 pack_tree("$dir/tree", 'tar.gz', "$root/one.tar.gz");
 in_root('a release is published',

@@ -6,26 +6,18 @@ use Cwd qw(getcwd);
 use File::Temp qw(tempdir);
 use HTTP::Tiny;
 use JSON::PP qw(decode_json);
-use Rbe::Test qw(free_port run slurp);
+use Rbe::Root qw(copy_source make_root must needs);
+use Rbe::Test qw(free_port slurp);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-plan skip_all => 'needs root' if $>;
-plan skip_all => 'debootstrap is not installed' if (run('sh', '-c', 'command -v debootstrap'))[0];
+needs();
 
 my $dir = tempdir(CLEANUP => 1);
 my $base = "$dir/base.tar";
 my $path = 'PATH=/usr/sbin:/usr/bin:/sbin:/bin';
 
-sub must {
-    my ($what, @argv) = @_;
-    my ($status, $out, $err) = run(@argv);
-    is $status, 0, $what or BAIL_OUT("$what: " . substr($out . $err, -2000));
-}
-
-my ($mirror) = map { /^\s*URIs:\s*(\S+)/ || /^deb\s+(?:\[.*?\]\s+)?(\S+)/ ? $1 : () } map { split /\n/, slurp($_) }
-    grep { -e } '/etc/apt/sources.list.d/debian.sources', '/etc/apt/sources.list';
-must('an empty root', 'debootstrap', '--variant=minbase', 'bookworm', "$dir/base", $mirror // 'http://deb.debian.org/debian');
+make_root("$dir/base", 'bookworm');
 must('kept', 'tar', '-C', "$dir/base", '-cf', $base, '.');
 
 # Instructions, with continued lines joined.
@@ -39,17 +31,16 @@ for (@steps) {
         is $image, 'debian:bookworm-slim', 'the image is known here';
         ($root, $work, $user) = ("$dir/" . ($name // 'last'), '/', 'root');
         $stage{$name} = $root if $name;
-        mkdir $root or BAIL_OUT($!);
+        mkdir $root or die $!;
         must('its root', 'tar', '-C', $root, '-xf', $base);
     }
     elsif ($verb eq 'WORKDIR') { $work = $rest; must("WORKDIR $rest", 'mkdir', '-p', "$root$rest") }
     elsif ($verb eq 'COPY' && $rest eq '. .') {
         # What git has, as .dockerignore leaves it.
-        must("COPY $rest", 'sh', '-c', 'git -c safe.directory="*" ls-files -z | tar -c --null -T - -f - | tar -x -C "$0"',
-            "$root$work");
+        copy_source("$root$work");
     }
     elsif ($verb eq 'COPY') {
-        my ($from, $what, $to) = $rest =~ /^--from=(\S+) (\S+) (\S+)$/ or BAIL_OUT("COPY $rest");
+        my ($from, $what, $to) = $rest =~ /^--from=(\S+) (\S+) (\S+)$/ or die "COPY $rest";
         my @files = glob "$stage{$from}$what";
         must("COPY $rest", 'cp', @files, "$root$to");
     }

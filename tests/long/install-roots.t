@@ -5,32 +5,18 @@ use warnings;
 use lib 'tests/lib';
 use File::Copy qw(copy);
 use File::Temp qw(tempdir);
+use Rbe::Root qw(copy_source make_root must needs);
 use Rbe::Shell;
-use Rbe::Test qw(run slurp spew pack_tree);
+use Rbe::Test qw(slurp spew pack_tree);
 use Test::More;
 
-plan skip_all => 'needs root' if $>;
-for my $tool (qw(debootstrap unshare ip)) {
-    plan skip_all => "$tool is not installed" if (run('sh', '-c', "command -v $tool"))[0];
-}
+needs(qw(unshare ip));
 
 my $dir = tempdir(CLEANUP => 1);
 chmod 0755, $dir;
 
-sub must {
-    my ($what, @argv) = @_;
-    my ($status, $out, $err) = run(@argv);
-    is $status, 0, $what or BAIL_OUT("$what: " . substr($out . $err, -2000));
-    return $out;
-}
-
-my ($mirror) = map { /^\s*URIs:\s*(\S+)/ || /^deb\s+(?:\[.*?\]\s+)?(\S+)/ ? $1 : () } map { split /\n/, slurp($_) }
-    grep { -e } '/etc/apt/sources.list.d/debian.sources', '/etc/apt/sources.list';
-my ($suite) = slurp('/etc/os-release') =~ /^VERSION_CODENAME=(\w+)/m;
-must('an empty root', 'debootstrap', '--variant=minbase', $suite, "$dir/source", $mirror // 'http://deb.debian.org/debian');
-copy($_, "$dir/source/etc/apt/apt.conf.d/") for glob '/etc/apt/apt.conf.d/*proxy*';
+make_root("$dir/source");
 # No manager of services is there: what it would do for these two, and nothing more.
-spew("$dir/source/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n");
 spew("$dir/source/usr/bin/systemctl", <<'SH');
 #!/bin/sh
 case "$*" in
@@ -38,7 +24,7 @@ case "$*" in
 'restart apache2') apache2ctl start ;;
 esac
 SH
-chmod 0755, "$dir/source/usr/sbin/policy-rc.d", "$dir/source/usr/bin/systemctl";
+chmod 0755, "$dir/source/usr/bin/systemctl";
 must('kept for the other', 'cp', '-a', "$dir/source", "$dir/shared");
 
 srand 3;
@@ -55,7 +41,7 @@ sub in_own_network {
 
 my $doc = slurp('share/doc/install.md');
 my $block = sub { (Rbe::Shell::blocks($doc, $_[0]))[$_[1] // 0] };
-must('the source', 'sh', '-c', 'mkdir "$0/rbe" && git -c safe.directory="*" ls-files -z | tar -c --null -T - -f - | tar -x -C "$0/rbe"', "$dir/source/root");
+copy_source("$dir/source/root/rbe");
 copy("$dir/my-app-1.0.0.zip", "$dir/source/root/rbe/") or die $!;
 my $admin = Rbe::Shell->new(home => '/root/rbe', root => "$dir/source");
 $admin->does('built and installed', $block->('Build and install'));
@@ -85,7 +71,7 @@ $host->does('a shared host', 'apt-get update -q && apt-get install -q -y --no-in
     . ' && a2enmod cgid rewrite headers && chmod 711 /home/me');
 spew("$dir/shared/etc/apache2/sites-available/000-default.conf", "User me\nGroup me\n" . "<VirtualHost *:80>\n" . Rbe::Host::shared('/home/me/public_html') . "</VirtualHost>\n");
 my ($archive) = glob "$dir/source/root/rbe/rbe-*-linux-*.tar.gz";
-ok $archive, 'the archive is there' or BAIL_OUT('no archive');
+ok $archive, 'the archive is there' or die 'no archive';
 copy($_, "$dir/shared/home/me/") for $archive, "$dir/my-app-1.0.0.zip";
 my ($uid) = slurp("$dir/shared/etc/passwd") =~ /^me:x:(\d+)/m;
 my $me = Rbe::Shell->new(home => '/home/me', root => "$dir/shared", user => $uid);
