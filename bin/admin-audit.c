@@ -70,6 +70,5 @@ enum rbe_code rbe_admin_audit(struct rbe_cli *cli, struct rbe_err *e)
     for (size_t i = 0; i < n; i++)
         put_json(&w, &rows[i]);
     rbe_jsonw_arr_end(&w);
-    rbe_str_putc(&cli->out, '\n');
     return RBE_OK;
 }

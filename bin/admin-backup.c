@@ -44,7 +44,6 @@ static void put_sum(struct rbe_cli *cli, const char *what, const struct rbe_back
     rbe_jsonw_int(&w, "bytes", (int64_t)sum->bytes);
     rbe_jsonw_int(&w, "left_out", (int64_t)sum->left_out);
     rbe_jsonw_obj_end(&w);
-    rbe_str_putc(&cli->out, '\n');
 }
 
 static enum rbe_code write_to(struct rbe_cli *cli, int fd, struct rbe_backed_up *sum, struct rbe_err *e)

@@ -30,7 +30,6 @@ static void put_made(struct rbe_cli *cli, const struct rbe_cdk *like, const stru
     }
     rbe_jsonw_arr_end(&w);
     rbe_jsonw_obj_end(&w);
-    rbe_str_putc(&cli->out, '\n');
 }
 
 enum rbe_code rbe_admin_cdk_create(struct rbe_cli *cli, struct rbe_err *e)
@@ -132,7 +131,6 @@ enum rbe_code rbe_admin_cdk_list(struct rbe_cli *cli, struct rbe_err *e)
     } while (n == PAGE);
     if (cli->json) {
         rbe_jsonw_arr_end(&w);
-        rbe_str_putc(&cli->out, '\n');
     } else {
         rbe_table_put(&t, &cli->out);
     }
@@ -150,7 +148,6 @@ enum rbe_code rbe_admin_cdk_show(struct rbe_cli *cli, struct rbe_err *e)
     RBE_TRY(rbe_cdks_get(cli->app, cli->args[0], now, &cli->arena, &row, e));
     if (cli->json) {
         put_json(&w, &row, now);
-        rbe_str_putc(&cli->out, '\n');
         return RBE_OK;
     }
     const struct rbe_cdk *c = &row.cdk;
@@ -194,7 +191,6 @@ static enum rbe_code block(struct rbe_cli *cli, bool on, struct rbe_err *e)
         return RBE_OK;
     }
     put_json(&w, &row, now);
-    rbe_str_putc(&cli->out, '\n');
     return RBE_OK;
 }
 

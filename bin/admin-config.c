@@ -20,7 +20,6 @@ static void put_migrated(struct rbe_cli *cli, unsigned applied, const char *file
         rbe_jsonw_str(&w, "data_dir", data);
         rbe_jsonw_int(&w, "migrations", applied);
         rbe_jsonw_obj_end(&w);
-        rbe_str_putc(&cli->out, '\n');
         return;
     }
     if (file)
@@ -104,7 +103,6 @@ enum rbe_code rbe_admin_config_check(struct rbe_cli *cli, struct rbe_err *e)
     rbe_setup_check(&cli->settings, found, &c);
     if (cli->json) {
         rbe_jsonw_arr_end(&c.w);
-        rbe_str_putc(&cli->out, '\n');
     } else {
         rbe_table_put(&c.t, &cli->out);
     }
@@ -140,7 +138,6 @@ enum rbe_code rbe_admin_config_list(struct rbe_cli *cli, struct rbe_err *e)
     }
     if (cli->json) {
         rbe_jsonw_arr_end(&w);
-        rbe_str_putc(&cli->out, '\n');
     } else {
         rbe_table_put(&t, &cli->out);
     }

@@ -83,7 +83,6 @@ enum rbe_code rbe_admin_job_list(struct rbe_cli *cli, struct rbe_err *e)
     for (size_t i = 0; i < n; i++)
         put_json(&w, &jobs[i]);
     rbe_jsonw_arr_end(&w);
-    rbe_str_putc(&cli->out, '\n');
     return RBE_OK;
 }
 
@@ -106,7 +105,6 @@ enum rbe_code rbe_admin_job_retry(struct rbe_cli *cli, struct rbe_err *e)
     rbe_jsonw_str(&w, "subject", j.subject);
     rbe_jsonw_str(&w, "was", rbe_job_state_name(j.state));
     rbe_jsonw_obj_end(&w);
-    rbe_str_putc(&cli->out, '\n');
     return RBE_OK;
 }
 
@@ -153,7 +151,6 @@ static void put_verified(struct watching *v, const struct rbe_verified *sum)
         rbe_jsonw_int(&v->w, "bytes", (int64_t)sum->bytes);
         rbe_jsonw_int(&v->w, "repaired", (int64_t)sum->repaired);
         rbe_jsonw_obj_end(&v->w);
-        rbe_str_putc(&cli->out, '\n');
         return;
     }
     if (sum->findings)

@@ -26,6 +26,5 @@ enum rbe_code rbe_admin_purge(struct rbe_cli *cli, struct rbe_err *e)
     rbe_jsonw_int(&w, "bytes", sum.bytes);
     rbe_jsonw_int(&w, "waiting", sum.waiting);
     rbe_jsonw_obj_end(&w);
-    rbe_str_putc(&cli->out, '\n');
     return RBE_OK;
 }

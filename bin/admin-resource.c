@@ -31,7 +31,6 @@ static void put_one(struct rbe_cli *cli, const struct rbe_resource *r)
         struct rbe_jsonw w = {.out = &cli->out};
 
         put_json(&w, r);
-        rbe_str_putc(&cli->out, '\n');
         return;
     }
     rbe_table_init(&t, &cli->arena, columns, RBE_COUNT(columns));
@@ -118,7 +117,6 @@ enum rbe_code rbe_admin_resource_list(struct rbe_cli *cli, struct rbe_err *e)
     } while (page.n && f.offset < page.total);
     if (cli->json) {
         rbe_jsonw_arr_end(&w);
-        rbe_str_putc(&cli->out, '\n');
     } else {
         rbe_table_put(&t, &cli->out);
     }
@@ -141,6 +139,5 @@ enum rbe_code rbe_admin_resource_delete(struct rbe_cli *cli, struct rbe_err *e)
     rbe_jsonw_str(&w, "id", r.rid);
     rbe_jsonw_int(&w, "withdrawn", n);
     rbe_jsonw_obj_end(&w);
-    rbe_str_putc(&cli->out, '\n');
     return RBE_OK;
 }

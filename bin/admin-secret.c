@@ -27,7 +27,6 @@ enum rbe_code rbe_admin_secret_rotate(struct rbe_cli *cli, struct rbe_err *e)
         rbe_jsonw_int(&w, "secrets", (int64_t)r.secrets);
         rbe_jsonw_int(&w, "dropped", (int64_t)r.dropped);
         rbe_jsonw_obj_end(&w);
-        rbe_str_putc(&cli->out, '\n');
     } else {
         rbe_str_putf(&cli->out, "%s: a fresh secret is in front, %zu behind it still verify\n", r.file, r.secrets - 1);
         if (r.dropped)

@@ -37,7 +37,6 @@ static void put_json(struct rbe_str *out, const struct rbe_stats *s)
     }
     rbe_jsonw_arr_end(&w);
     rbe_jsonw_obj_end(&w);
-    rbe_str_putc(out, '\n');
 }
 
 static void put_tables(struct rbe_cli *cli, const struct rbe_stats *s)

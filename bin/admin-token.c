@@ -59,7 +59,6 @@ enum rbe_code rbe_admin_token_create(struct rbe_cli *cli, struct rbe_err *e)
     rbe_jsonw_str(&w, "resource", t.rid);
     rbe_admin_json_time(&w, "expires_at", t.expires_at);
     rbe_jsonw_obj_end(&w);
-    rbe_str_putc(&cli->out, '\n');
     return RBE_OK;
 }
 
@@ -101,7 +100,6 @@ enum rbe_code rbe_admin_token_list(struct rbe_cli *cli, struct rbe_err *e)
         for (size_t i = 0; i < n; i++)
             put_json(&w, &all[i], now);
         rbe_jsonw_arr_end(&w);
-        rbe_str_putc(&cli->out, '\n');
         return RBE_OK;
     }
     rbe_table_init(&t, &cli->arena, columns, RBE_COUNT(columns));
@@ -129,6 +127,5 @@ enum rbe_code rbe_admin_token_revoke(struct rbe_cli *cli, struct rbe_err *e)
     rbe_jsonw_obj(&w, NULL);
     rbe_jsonw_str(&w, "revoked", cli->args[0]);
     rbe_jsonw_obj_end(&w);
-    rbe_str_putc(&cli->out, '\n');
     return RBE_OK;
 }

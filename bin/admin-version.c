@@ -132,7 +132,6 @@ static void put_published(struct rbe_cli *cli, const struct rbe_published *p)
     rbe_jsonw_arr_end(&w);
     rbe_jsonw_bool(&w, "existed", p->existed);
     rbe_jsonw_obj_end(&w);
-    rbe_str_putc(&cli->out, '\n');
 }
 
 static void tell_published(struct rbe_cli *cli, const struct rbe_published *p)
@@ -241,7 +240,6 @@ enum rbe_code rbe_admin_version_list(struct rbe_cli *cli, struct rbe_err *e)
     } while (page.n && f.offset < page.total);
     if (cli->json) {
         rbe_jsonw_arr_end(&w);
-        rbe_str_putc(&cli->out, '\n');
     } else {
         rbe_table_put(&t, &cli->out);
     }
@@ -282,7 +280,6 @@ static void put_version_json(struct rbe_cli *cli, const struct rbe_catalog_versi
         put_package_json(&w, &v->packages[i]);
     rbe_jsonw_arr_end(&w);
     rbe_jsonw_obj_end(&w);
-    rbe_str_putc(&cli->out, '\n');
 }
 
 /* "93 %" of the full package that need not be downloaded. */
@@ -376,7 +373,6 @@ static void put_changed(struct rbe_cli *cli, const struct rbe_version *v)
     rbe_jsonw_obj(&w, NULL);
     put_version_fields(&w, v);
     rbe_jsonw_obj_end(&w);
-    rbe_str_putc(&cli->out, '\n');
 }
 
 enum rbe_code rbe_admin_version_yank(struct rbe_cli *cli, struct rbe_err *e)

@@ -354,6 +354,8 @@ static enum rbe_code run(struct rbe_cli *cli, struct rbe_err *e)
         rbe_str_putf(&cli->out, "%s %s\n", cli->program->name, RBE_VERSION);
     else
         code = run_verb(cli, e);
+    if (cli->out.len && cli->out.s[cli->out.len - 1] != '\n')
+        rbe_str_putc(&cli->out, '\n');
     /* A failure's own words matter more than a failing output. */
     enum rbe_code flushed = rbe_cli_flush(cli, code == RBE_OK ? e : NULL);
     return code == RBE_OK ? flushed : code;

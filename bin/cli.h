@@ -72,7 +72,7 @@ struct rbe_cli {
     struct rbe_settings settings;
     struct rbe_app *app;         /* NULL before rbe_cli_open */
     struct rbe_arena arena;      /* of the handler */
-    struct rbe_str out;          /* goes to standard output when the handler is done */
+    struct rbe_str out;          /* goes to standard output when the handler is done, its last line ended */
     int exit;                    /* the status when the handler succeeds */
     bool asked_help, asked_version;
 };
