@@ -1,6 +1,6 @@
 /* rbe-admin audit */
 #include "bin/admin.h"
-#include "bin/table.h"
+#include "bin/listing.h"
 #include "lib/core/deed.h"
 
 enum { ROWS = 100, ROWS_MAX = 1000000 };
@@ -19,24 +19,15 @@ static void put_json(struct rbe_jsonw *w, const struct rbe_audit *a)
     rbe_jsonw_obj_end(w);
 }
 
-static void put_table(struct rbe_cli *cli, const struct rbe_audit *rows, size_t n)
+static void put_row(struct rbe_table *t, const struct rbe_audit *a)
 {
-    static const struct rbe_table_column columns[] = {{"AT", false},     {"ACTOR", false},    {"FROM", false},
-                                                      {"ACTION", false}, {"RESOURCE", false}, {"SUBJECT", false},
-                                                      {"DETAIL", false}};
-    struct rbe_table t;
-
-    rbe_table_init(&t, &cli->arena, columns, RBE_COUNT(columns));
-    for (size_t i = 0; i < n; i++) {
-        rbe_table_time(&t, rows[i].at, "");
-        rbe_table_text(&t, rows[i].actor);
-        rbe_table_text(&t, rows[i].origin);
-        rbe_table_text(&t, rows[i].action);
-        rbe_table_text(&t, rows[i].rid);
-        rbe_table_text(&t, rows[i].subject);
-        rbe_table_text(&t, rows[i].detail);
-    }
-    rbe_table_put(&t, &cli->out);
+    rbe_table_time(t, a->at, "");
+    rbe_table_text(t, a->actor);
+    rbe_table_text(t, a->origin);
+    rbe_table_text(t, a->action);
+    rbe_table_text(t, a->rid);
+    rbe_table_text(t, a->subject);
+    rbe_table_text(t, a->detail);
 }
 
 static const char *text_of(const struct rbe_cli *cli, const char *option)
@@ -48,10 +39,13 @@ static const char *text_of(const struct rbe_cli *cli, const char *option)
 
 enum rbe_code rbe_admin_audit(struct rbe_cli *cli, struct rbe_err *e)
 {
+    static const struct rbe_table_column columns[] = {{"AT", false},     {"ACTOR", false},    {"FROM", false},
+                                                      {"ACTION", false}, {"RESOURCE", false}, {"SUBJECT", false},
+                                                      {"DETAIL", false}};
     struct rbe_audit_filter f = {.actor = text_of(cli, "--actor"), .action = text_of(cli, "--action"),
                                  .rid = text_of(cli, "--resource")};
     const char *since = rbe_cli_value(cli, "--since");
-    struct rbe_jsonw w = {.out = &cli->out};
+    rbe_auto(listing) struct rbe_listing l = {0};
     struct rbe_audit *rows;
     int64_t span = 0;
     size_t n;
@@ -62,13 +56,12 @@ enum rbe_code rbe_admin_audit(struct rbe_cli *cli, struct rbe_err *e)
     if (since)
         f.since = rbe_clock_now() - span;
     RBE_TRY(rbe_deed_list(cli->app, &f, &cli->arena, &rows, &n, e));
-    if (!cli->json) {
-        put_table(cli, rows, n);
-        return RBE_OK;
-    }
-    rbe_jsonw_arr(&w, NULL);
+    rbe_listing_init(&l, cli, columns, RBE_COUNT(columns));
     for (size_t i = 0; i < n; i++)
-        put_json(&w, &rows[i]);
-    rbe_jsonw_arr_end(&w);
+        if (cli->json)
+            put_json(&l.json, &rows[i]);
+        else
+            put_row(&l.table, &rows[i]);
+    rbe_listing_put(&l);
     return RBE_OK;
 }

@@ -1,6 +1,6 @@
 /* rbe-admin cdk … */
 #include "bin/admin.h"
-#include "bin/table.h"
+#include "bin/listing.h"
 #include "lib/core/catalog.h"
 #include "lib/core/cdks.h"
 
@@ -105,35 +105,23 @@ enum rbe_code rbe_admin_cdk_list(struct rbe_cli *cli, struct rbe_err *e)
         {"ID", true},    {"CDK", false},    {"RESOURCE", false}, {"LIMIT", true},   {"TODAY", true},
         {"TOTAL", true}, {"CREATED", false}, {"EXPIRES", false},  {"STATE", false},
     };
-    struct rbe_jsonw w = {.out = &cli->out};
+    rbe_auto(listing) struct rbe_listing l = {0};
     int64_t now = rbe_clock_now(), after = 0;
     struct rbe_cdks_row *rows;
-    struct rbe_table t;
     size_t n;
 
-    rbe_table_init(&t, &cli->arena, columns, RBE_COUNT(columns));
-    if (cli->json)
-        rbe_jsonw_arr(&w, NULL);
+    rbe_listing_init(&l, cli, columns, RBE_COUNT(columns));
     do {
-        enum rbe_code code = rbe_cdks_list(cli->app, after, PAGE, now, &cli->arena, &rows, &n, e);
-
-        if (code != RBE_OK) {
-            rbe_str_reset(&cli->out);
-            return code;
-        }
+        RBE_TRY(rbe_cdks_list(cli->app, after, PAGE, now, &cli->arena, &rows, &n, e));
         for (size_t i = 0; i < n; i++) {
             if (cli->json)
-                put_json(&w, &rows[i], now);
+                put_json(&l.json, &rows[i], now);
             else
-                put_row(cli, &t, &rows[i], now);
+                put_row(cli, &l.table, &rows[i], now);
             after = rows[i].cdk.id;
         }
     } while (n == PAGE);
-    if (cli->json) {
-        rbe_jsonw_arr_end(&w);
-    } else {
-        rbe_table_put(&t, &cli->out);
-    }
+    rbe_listing_put(&l);
     return RBE_OK;
 }
 

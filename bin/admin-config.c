@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "bin/admin.h"
-#include "bin/table.h"
+#include "bin/listing.h"
 #include "lib/core/catalog.h"
 #include "lib/core/setup.h"
 
@@ -68,9 +68,7 @@ enum rbe_code rbe_admin_migrate(struct rbe_cli *cli, struct rbe_err *e)
 }
 
 struct checking {
-    struct rbe_cli *cli;
-    struct rbe_jsonw w;
-    struct rbe_table t;
+    struct rbe_listing list;
     unsigned bad;
 };
 
@@ -79,33 +77,29 @@ static void found(void *arg, enum rbe_verdict verdict, const char *what, const c
     struct checking *c = arg;
 
     c->bad += verdict == RBE_VERDICT_BAD;
-    if (!c->cli->json) {
-        rbe_table_text(&c->t, rbe_verdict_name(verdict));
-        rbe_table_text(&c->t, what);
-        rbe_table_text(&c->t, text);
+    if (!c->list.cli->json) {
+        rbe_table_text(&c->list.table, rbe_verdict_name(verdict));
+        rbe_table_text(&c->list.table, what);
+        rbe_table_text(&c->list.table, text);
         return;
     }
-    rbe_jsonw_obj(&c->w, NULL);
-    rbe_jsonw_str(&c->w, "verdict", rbe_verdict_name(verdict));
-    rbe_jsonw_str(&c->w, "what", what);
-    rbe_jsonw_str(&c->w, "text", text);
-    rbe_jsonw_obj_end(&c->w);
+    struct rbe_jsonw *w = &c->list.json;
+    rbe_jsonw_obj(w, NULL);
+    rbe_jsonw_str(w, "verdict", rbe_verdict_name(verdict));
+    rbe_jsonw_str(w, "what", what);
+    rbe_jsonw_str(w, "text", text);
+    rbe_jsonw_obj_end(w);
 }
 
 enum rbe_code rbe_admin_config_check(struct rbe_cli *cli, struct rbe_err *e)
 {
     static const struct rbe_table_column columns[3];
-    struct checking c = {.cli = cli, .w = {.out = &cli->out}};
+    struct checking c = {0};
 
-    rbe_table_init(&c.t, &cli->arena, columns, RBE_COUNT(columns));
-    if (cli->json)
-        rbe_jsonw_arr(&c.w, NULL);
+    rbe_listing_init(&c.list, cli, columns, RBE_COUNT(columns));
     rbe_setup_check(&cli->settings, found, &c);
-    if (cli->json) {
-        rbe_jsonw_arr_end(&c.w);
-    } else {
-        rbe_table_put(&c.t, &cli->out);
-    }
+    rbe_listing_put(&c.list);
+    rbe_listing_release(&c.list);
     if (c.bad)
         return rbe_fail(e, RBE_REFUSED, "config check: %u bad", c.bad);
     return RBE_OK;
@@ -114,32 +108,25 @@ enum rbe_code rbe_admin_config_check(struct rbe_cli *cli, struct rbe_err *e)
 enum rbe_code rbe_admin_config_list(struct rbe_cli *cli, struct rbe_err *e)
 {
     static const struct rbe_table_column columns[] = {{"KEY", false}, {"VALUE", false}};
-    struct rbe_jsonw w = {.out = &cli->out};
+    rbe_auto(listing) struct rbe_listing l = {0};
     size_t n;
     const struct rbe_catalog_setting *rows = rbe_catalog_settings(&cli->settings, &cli->arena, &n);
-    struct rbe_table t;
 
     (void)e;
-    rbe_table_init(&t, &cli->arena, columns, RBE_COUNT(columns));
-    if (cli->json)
-        rbe_jsonw_arr(&w, NULL);
+    rbe_listing_init(&l, cli, columns, RBE_COUNT(columns));
     for (size_t i = 0; i < n; i++) {
         if (!cli->json) {
-            rbe_table_text(&t, rows[i].name);
-            rbe_table_text(&t, rows[i].value);
+            rbe_table_text(&l.table, rows[i].name);
+            rbe_table_text(&l.table, rows[i].value);
             continue;
         }
-        rbe_jsonw_obj(&w, NULL);
-        rbe_jsonw_str(&w, "key", rows[i].name);
-        rbe_jsonw_str(&w, "value", rows[i].value);
-        rbe_jsonw_bool(&w, "reloadable", rows[i].reloadable);
-        rbe_jsonw_str(&w, "help", rows[i].help);
-        rbe_jsonw_obj_end(&w);
+        rbe_jsonw_obj(&l.json, NULL);
+        rbe_jsonw_str(&l.json, "key", rows[i].name);
+        rbe_jsonw_str(&l.json, "value", rows[i].value);
+        rbe_jsonw_bool(&l.json, "reloadable", rows[i].reloadable);
+        rbe_jsonw_str(&l.json, "help", rows[i].help);
+        rbe_jsonw_obj_end(&l.json);
     }
-    if (cli->json) {
-        rbe_jsonw_arr_end(&w);
-    } else {
-        rbe_table_put(&t, &cli->out);
-    }
+    rbe_listing_put(&l);
     return RBE_OK;
 }

@@ -1,7 +1,7 @@
 /* rbe-admin job … and verify */
 #include "bin/admin.h"
+#include "bin/listing.h"
 #include "bin/progress.h"
-#include "bin/table.h"
 #include "lib/core/catalog.h"
 #include "lib/core/verify.h"
 
@@ -35,37 +35,31 @@ static const char *cpu_text(struct rbe_arena *arena, const struct rbe_job *j)
     return rbe_arena_strfmt(arena, "%lld.%02lld s", (long long)j->cpu_ms / 1000, (long long)j->cpu_ms / 10 % 100);
 }
 
-static void put_table(struct rbe_cli *cli, const struct rbe_job *jobs, size_t n)
+static void put_row(struct rbe_table *t, const struct rbe_job *j)
+{
+    rbe_table_int(t, j->id);
+    rbe_table_text(t, rbe_job_kind_name(j->kind));
+    rbe_table_text(t, j->subject);
+    rbe_table_text(t, rbe_job_state_name(j->state));
+    rbe_table_int(t, j->tries);
+    rbe_table_int(t, j->weight);
+    rbe_table_time(t, j->created_at, "");
+    if (j->bytes)
+        rbe_table_size(t, j->bytes);
+    else
+        rbe_table_text(t, "");
+    rbe_table_text(t, cpu_text(t->arena, j));
+    rbe_table_text(t, j->note);
+}
+
+enum rbe_code rbe_admin_job_list(struct rbe_cli *cli, struct rbe_err *e)
 {
     static const struct rbe_table_column columns[] = {{"ID", true},     {"KIND", false},    {"SUBJECT", false},
                                                       {"STATE", false}, {"TRIES", true},    {"WEIGHT", true},
                                                       {"CREATED", false}, {"SIZE", true},   {"CPU", true},
                                                       {"NOTE", false}};
-    struct rbe_table t;
-
-    rbe_table_init(&t, &cli->arena, columns, RBE_COUNT(columns));
-    for (size_t i = 0; i < n; i++) {
-        rbe_table_int(&t, jobs[i].id);
-        rbe_table_text(&t, rbe_job_kind_name(jobs[i].kind));
-        rbe_table_text(&t, jobs[i].subject);
-        rbe_table_text(&t, rbe_job_state_name(jobs[i].state));
-        rbe_table_int(&t, jobs[i].tries);
-        rbe_table_int(&t, jobs[i].weight);
-        rbe_table_time(&t, jobs[i].created_at, "");
-        if (jobs[i].bytes)
-            rbe_table_size(&t, jobs[i].bytes);
-        else
-            rbe_table_text(&t, "");
-        rbe_table_text(&t, cpu_text(&cli->arena, &jobs[i]));
-        rbe_table_text(&t, jobs[i].note);
-    }
-    rbe_table_put(&t, &cli->out);
-}
-
-enum rbe_code rbe_admin_job_list(struct rbe_cli *cli, struct rbe_err *e)
-{
     const char *named = rbe_cli_value(cli, "--state");
-    struct rbe_jsonw w = {.out = &cli->out};
+    rbe_auto(listing) struct rbe_listing l = {0};
     int state = named ? rbe_job_state_parse(named) : -1;
     struct rbe_job *jobs;
     int64_t limit;
@@ -75,14 +69,13 @@ enum rbe_code rbe_admin_job_list(struct rbe_cli *cli, struct rbe_err *e)
         return rbe_fail(e, RBE_USAGE, "--state must be queued, leased, done or failed");
     RBE_TRY(rbe_cli_int(cli, "--limit", 1, JOBS_MAX, JOBS, &limit, e));
     RBE_TRY(rbe_catalog_jobs(cli->app, state, limit, &cli->arena, &jobs, &n, e));
-    if (!cli->json) {
-        put_table(cli, jobs, n);
-        return RBE_OK;
-    }
-    rbe_jsonw_arr(&w, NULL);
+    rbe_listing_init(&l, cli, columns, RBE_COUNT(columns));
     for (size_t i = 0; i < n; i++)
-        put_json(&w, &jobs[i]);
-    rbe_jsonw_arr_end(&w);
+        if (cli->json)
+            put_json(&l.json, &jobs[i]);
+        else
+            put_row(&l.table, &jobs[i]);
+    rbe_listing_put(&l);
     return RBE_OK;
 }
 

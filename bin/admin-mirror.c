@@ -1,6 +1,6 @@
 /* rbe-admin mirror list */
 #include "bin/admin.h"
-#include "bin/table.h"
+#include "bin/listing.h"
 #include "lib/core/probe.h"
 
 static void put_json(struct rbe_jsonw *w, const struct rbe_probe_row *r)
@@ -42,22 +42,17 @@ enum rbe_code rbe_admin_mirror_list(struct rbe_cli *cli, struct rbe_err *e)
     static const struct rbe_table_column columns[] = {{"URL", false},   {"ROLE", false},    {"SIGNATURE", false},
                                                       {"TARGET", false}, {"COPIES", true},  {"STATE", false},
                                                       {"SINCE", false}, {"CHECKED", false}, {"REASON", false}};
-    struct rbe_jsonw w = {.out = &cli->out};
+    rbe_auto(listing) struct rbe_listing l = {0};
     struct rbe_probe_row *rows;
-    struct rbe_table t;
     size_t n;
 
     RBE_TRY(rbe_probe_list(cli->app, &cli->arena, &rows, &n, e));
-    if (!cli->json) {
-        rbe_table_init(&t, &cli->arena, columns, RBE_COUNT(columns));
-        for (size_t i = 0; i < n; i++)
-            put_row(&t, &cli->arena, &rows[i]);
-        rbe_table_put(&t, &cli->out);
-        return RBE_OK;
-    }
-    rbe_jsonw_arr(&w, NULL);
+    rbe_listing_init(&l, cli, columns, RBE_COUNT(columns));
     for (size_t i = 0; i < n; i++)
-        put_json(&w, &rows[i]);
-    rbe_jsonw_arr_end(&w);
+        if (cli->json)
+            put_json(&l.json, &rows[i]);
+        else
+            put_row(&l.table, &cli->arena, &rows[i]);
+    rbe_listing_put(&l);
     return RBE_OK;
 }

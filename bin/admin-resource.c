@@ -1,6 +1,6 @@
 /* rbe-admin resource … */
 #include "bin/admin.h"
-#include "bin/table.h"
+#include "bin/listing.h"
 #include "lib/core/catalog.h"
 #include "lib/core/release-change.h"
 #include "lib/core/release.h"
@@ -100,26 +100,19 @@ enum rbe_code rbe_admin_resource_list(struct rbe_cli *cli, struct rbe_err *e)
                                                       {"CREATED", false}};
     struct rbe_resource_filter f = {.limit = PAGE};
     struct rbe_catalog_resources page;
-    struct rbe_jsonw w = {.out = &cli->out};
-    struct rbe_table t;
+    rbe_auto(listing) struct rbe_listing l = {0};
 
-    rbe_table_init(&t, &cli->arena, columns, RBE_COUNT(columns));
-    if (cli->json)
-        rbe_jsonw_arr(&w, NULL);
+    rbe_listing_init(&l, cli, columns, RBE_COUNT(columns));
     do {
         RBE_TRY(rbe_catalog_resources(cli->app, &f, &cli->arena, &page, e));
         for (size_t i = 0; i < page.n; i++)
             if (cli->json)
-                put_json(&w, &page.v[i]);
+                put_json(&l.json, &page.v[i]);
             else
-                put_row(&t, &page.v[i]);
+                put_row(&l.table, &page.v[i]);
         f.offset += (int64_t)page.n;
     } while (page.n && f.offset < page.total);
-    if (cli->json) {
-        rbe_jsonw_arr_end(&w);
-    } else {
-        rbe_table_put(&t, &cli->out);
-    }
+    rbe_listing_put(&l);
     return RBE_OK;
 }
 

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "bin/admin.h"
-#include "bin/table.h"
+#include "bin/listing.h"
 #include "lib/base/utf8.h"
 #include "lib/core/access.h"
 #include "lib/core/catalog.h"
@@ -83,36 +83,35 @@ static void put_json(struct rbe_jsonw *w, const struct rbe_token *t, int64_t now
     rbe_jsonw_obj_end(w);
 }
 
+static void put_row(struct rbe_table *t, const struct rbe_token *token, int64_t now)
+{
+    rbe_table_text(t, token->name);
+    rbe_table_text(t, rbe_scope_name(token->scope));
+    rbe_table_text(t, token->rid ? token->rid : "(all)");
+    rbe_table_time(t, token->created_at, "");
+    rbe_table_time(t, token->expires_at, "never");
+    rbe_table_time(t, token->used_at, "never");
+    rbe_table_text(t, state_of(token, now));
+}
+
 enum rbe_code rbe_admin_token_list(struct rbe_cli *cli, struct rbe_err *e)
 {
     static const struct rbe_table_column columns[] = {{"NAME", false},    {"SCOPE", false},   {"RESOURCE", false},
                                                       {"CREATED", false}, {"EXPIRES", false}, {"LAST USED", false},
                                                       {"STATE", false}};
-    struct rbe_jsonw w = {.out = &cli->out};
+    rbe_auto(listing) struct rbe_listing l = {0};
     int64_t now = rbe_clock_now();
     struct rbe_token *all;
-    struct rbe_table t;
     size_t n;
 
     RBE_TRY(rbe_catalog_tokens(cli->app, &cli->arena, &all, &n, e));
-    if (cli->json) {
-        rbe_jsonw_arr(&w, NULL);
-        for (size_t i = 0; i < n; i++)
-            put_json(&w, &all[i], now);
-        rbe_jsonw_arr_end(&w);
-        return RBE_OK;
-    }
-    rbe_table_init(&t, &cli->arena, columns, RBE_COUNT(columns));
-    for (size_t i = 0; i < n; i++) {
-        rbe_table_text(&t, all[i].name);
-        rbe_table_text(&t, rbe_scope_name(all[i].scope));
-        rbe_table_text(&t, all[i].rid ? all[i].rid : "(all)");
-        rbe_table_time(&t, all[i].created_at, "");
-        rbe_table_time(&t, all[i].expires_at, "never");
-        rbe_table_time(&t, all[i].used_at, "never");
-        rbe_table_text(&t, state_of(&all[i], now));
-    }
-    rbe_table_put(&t, &cli->out);
+    rbe_listing_init(&l, cli, columns, RBE_COUNT(columns));
+    for (size_t i = 0; i < n; i++)
+        if (cli->json)
+            put_json(&l.json, &all[i], now);
+        else
+            put_row(&l.table, &all[i], now);
+    rbe_listing_put(&l);
     return RBE_OK;
 }
 

@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 
 #include "bin/admin.h"
+#include "bin/listing.h"
 #include "bin/progress.h"
-#include "bin/table.h"
 #include "lib/core/catalog.h"
 #include "lib/core/latest.h"
 #include "lib/core/release-change.h"
@@ -197,6 +197,14 @@ static void put_version_fields(struct rbe_jsonw *w, const struct rbe_version *v)
     rbe_jsonw_bool(w, "withdrawn", v->withdrawn_at != 0);
 }
 
+static void put_version_json(struct rbe_jsonw *w, const struct rbe_version *v)
+{
+    rbe_jsonw_obj(w, NULL);
+    put_version_fields(w, v);
+    rbe_jsonw_int(w, "packages", v->packages);
+    rbe_jsonw_obj_end(w);
+}
+
 static void put_version_row(struct rbe_table *t, const struct rbe_version *v)
 {
     rbe_table_int(t, v->number);
@@ -213,36 +221,19 @@ enum rbe_code rbe_admin_version_list(struct rbe_cli *cli, struct rbe_err *e)
                                                       {"PACKAGES", true}, {"CREATED", false}, {"STATE", false}};
     struct rbe_version_filter f = {.channel = -1, .limit = PAGE};
     struct rbe_catalog_versions page;
-    struct rbe_jsonw w = {.out = &cli->out};
-    struct rbe_table t;
+    rbe_auto(listing) struct rbe_listing l = {0};
 
-    rbe_table_init(&t, &cli->arena, columns, RBE_COUNT(columns));
-    if (cli->json)
-        rbe_jsonw_arr(&w, NULL);
+    rbe_listing_init(&l, cli, columns, RBE_COUNT(columns));
     do {
-        enum rbe_code code = rbe_catalog_versions(cli->app, cli->args[0], &f, &cli->arena, &page, e);
-
-        if (code != RBE_OK) {
-            rbe_str_reset(&cli->out);
-            return code;
-        }
-        for (size_t i = 0; i < page.n; i++) {
-            if (!cli->json) {
-                put_version_row(&t, &page.v[i]);
-                continue;
-            }
-            rbe_jsonw_obj(&w, NULL);
-            put_version_fields(&w, &page.v[i]);
-            rbe_jsonw_int(&w, "packages", page.v[i].packages);
-            rbe_jsonw_obj_end(&w);
-        }
+        RBE_TRY(rbe_catalog_versions(cli->app, cli->args[0], &f, &cli->arena, &page, e));
+        for (size_t i = 0; i < page.n; i++)
+            if (cli->json)
+                put_version_json(&l.json, &page.v[i]);
+            else
+                put_version_row(&l.table, &page.v[i]);
         f.offset += (int64_t)page.n;
     } while (page.n && f.offset < page.total);
-    if (cli->json) {
-        rbe_jsonw_arr_end(&w);
-    } else {
-        rbe_table_put(&t, &cli->out);
-    }
+    rbe_listing_put(&l);
     return RBE_OK;
 }
 
@@ -267,7 +258,7 @@ static void put_package_json(struct rbe_jsonw *w, const struct rbe_catalog_packa
     rbe_jsonw_obj_end(w);
 }
 
-static void put_version_json(struct rbe_cli *cli, const struct rbe_catalog_version *v)
+static void show_json(struct rbe_cli *cli, const struct rbe_catalog_version *v)
 {
     struct rbe_jsonw w = {.out = &cli->out};
 
@@ -340,7 +331,7 @@ enum rbe_code rbe_admin_version_show(struct rbe_cli *cli, struct rbe_err *e)
 
     RBE_TRY(rbe_catalog_version(cli->app, cli->args[0], cli->args[1], &cli->arena, &v, e));
     if (cli->json) {
-        put_version_json(cli, &v);
+        show_json(cli, &v);
         return RBE_OK;
     }
     rbe_table_init(&t, &cli->arena, columns, RBE_COUNT(columns));

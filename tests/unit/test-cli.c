@@ -8,6 +8,7 @@
 /* The programs' own files are not in librbe. */
 #include "bin/cli.c"
 #include "bin/completion.c"
+#include "bin/listing.c"
 #include "bin/table.c"
 
 static enum rbe_code nothing(struct rbe_cli *cli, struct rbe_err *e)
@@ -206,6 +207,39 @@ static void test_sizes(void **state)
         assert_string_equal(rbe_table_size_text(&arena, rows[i].bytes), rows[i].text);
 }
 
+static void list(bool json, bool fail)
+{
+    static const struct rbe_table_column columns[] = {{"NAME", false}, {"N", true}};
+    rbe_auto(listing) struct rbe_listing l = {0};
+
+    cli.json = json;
+    rbe_listing_init(&l, &cli, columns, 2);
+    for (int n = 9; n < 11; n++)
+        if (json) {
+            rbe_jsonw_int(&l.json, NULL, n);
+        } else {
+            rbe_table_text(&l.table, "x");
+            rbe_table_int(&l.table, n);
+        }
+    if (!fail)
+        rbe_listing_put(&l);
+}
+
+static void test_listing(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("thing list"), RBE_OK);
+    list(false, false);
+    assert_string_equal(cli.out.s, "NAME   N\nx      9\nx     10\n");
+    rbe_str_reset(&cli.out);
+    list(true, false);
+    assert_string_equal(cli.out.s, "[9,10]");
+    rbe_str_reset(&cli.out);
+    list(true, true);
+    assert_int_equal(cli.out.len, 0);
+    rbe_str_release(&cli.out);
+}
+
 static void test_completion_shells(void **state)
 {
     struct rbe_str out = {0};
@@ -228,6 +262,7 @@ int main(void)
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_listing),
         cmocka_unit_test(test_completion_shells),
     };
     int failed = cmocka_run_group_tests_name("cli", tests, NULL, NULL);
