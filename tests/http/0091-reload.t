@@ -46,8 +46,8 @@ for my $n (1 .. 5) {
 spew("$rbe->{dir}/stop", '');
 is_deeply [map { waitpid $_, 0; $? >> 8 } @clients], [0, 0, 0, 0], 'no request of four clients failed meanwhile';
 my %old = map { $_ => 1 } @before;
-my @after = $rbe->worker_pids('latest.fcgi');
-is scalar(@after), scalar(@before), 'as many processes as before';
+my @after;
+await('as many processes as before', sub { (@after = $rbe->worker_pids('latest.fcgi')) == @before });
 is scalar(grep { $old{$_} } @after), 1, 'the parent is the only one that stayed';
 
 # Bad ones.
@@ -66,7 +66,7 @@ spew("$rbe->{data}/rbe.local.yaml", "instance:\n  workers: 2\n  public_url: http
 kill HUP => $rbe->{pid};
 await('the rest is taken over', sub { url() =~ m{^https://n9\.example/} });
 await('what is not is named', logged(qr/taken over at the next start: instance\.workers/));
-is scalar($rbe->worker_pids('latest.fcgi')), scalar(@before), 'the number of workers stays';
+await('the number of workers stays', sub { $rbe->worker_pids('latest.fcgi') == @before });
 
 # Levels at run time.
 my $lines = () = slurp("$rbe->{data}/log/latest.log") =~ /configuration read again/g;
