@@ -2,6 +2,8 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/log.h"
 #include "lib/web/fcgi.h"
@@ -31,6 +33,15 @@ static void usage(FILE *to, const struct rbe_program *p)
                   "  --help            this text\n"
                   "  --version         the version\n",
                   p->name, p->what);
+}
+
+/* Web servers hand the words of a query without a '=' to CGI programs as arguments (RFC 3875, 4.4). What a stranger wrote must
+ * not name our configuration. */
+static bool arguments_are_query(void)
+{
+    const char *query = getenv("GATEWAY_INTERFACE") ? getenv("QUERY_STRING") : NULL;
+
+    return query && query[0] && !strchr(query, '=');
 }
 
 /* Returns -1 to go on, else the exit status. */
@@ -191,7 +202,7 @@ int rbe_program_main(int argc, char **argv, const struct rbe_program *program)
     struct rbe_settings settings = {0};
     struct start s = {.program = program, .settings = &settings};
     struct rbe_err e = {0};
-    int status = parse(argc, argv, program, &o);
+    int status = arguments_are_query() ? -1 : parse(argc, argv, program, &o);
 
     if (status >= 0)
         return status;

@@ -42,6 +42,14 @@ each_host {
     my $r = $rbe->get('/resources/my-app/latest?' . join '&', map { "a$_=b" } 1 .. 1000);
     ok $r->{status} == 400 || $r->{status} == 404 || $r->{status} == 414, 'a thousand parameters do no harm';
 
+    # A query without a "=" is arguments to a CGI program.
+    my $theirs = spew("$rbe->{dir}/theirs.yaml", "instance:\n  data_dir: $rbe->{dir}/theirs\nauth:\n  sign_secret: [0123456789abcdef]\n");
+    for my $query ('--version', '--help', "--config+$theirs", "--listen+$rbe->{dir}/theirs.sock", '--nothing', 'word') {
+        my $r = $rbe->get("/resources/my-app/latest?$query");
+        $json->($r, 404, "?$query");
+        is $r->{json}{code}, 8001, "?$query: the answer is ours";
+    }
+
     is $rbe->head('/nothing')->{status}, 404, 'HEAD of nothing';
     is $rbe->head('/nothing')->{content}, '', 'has no body';
 };

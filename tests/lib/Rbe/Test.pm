@@ -297,7 +297,9 @@ sub cgi {
     my $in = "$self->{dir}/cgi.in.$$";
     spew($in, $body // '');
     local %ENV = %env;
-    my ($status, $out, $err) = run({in => $in}, "$self->{build}/cgi-bin/$program.fcgi");
+    # Apache makes arguments of a query without a "=".
+    my @words = ($query // '') =~ /=/ ? () : map { s/%([0-9A-Fa-f]{2})/chr hex $1/ger } split /\+/, $query // '';
+    my ($status, $out, $err) = run({in => $in}, "$self->{build}/cgi-bin/$program.fcgi", @words);
     spew("$self->{dir}/cgi.err.$$", $err);
     my ($head, $content) = split /\r?\n\r?\n/, $out, 2;
     croak "$program.fcgi as CGI: status $status, output '$out', $err" unless defined $content;
