@@ -8,21 +8,34 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/str.h"
 
 #define LIBRARY "libmemcached.so.11"
+#define SECOND UINT64_C(1000000000)
 
-enum outcome { DONE = 0, NOT_STORED = 14, NOT_FOUND = 16 };
+enum outcome { DONE = 0, EXISTS = 12, NOT_STORED = 14, NOT_FOUND = 16, END = 21, TIMEOUT = 31 };
 enum { BEHAVIOR_RETRY_TIMEOUT = 15, RETRY_SECONDS = 2 };
 
 struct rbe_mc {
     void *library, *pool;
+    size_t servers;
+    uint64_t *again;             /* by server: not to be asked before (monotonic ns) */
+    uint32_t (*server_of)(const void *pool, const char *key, size_t key_len);
     void *(*make)(const char *text, size_t len);
     void (*release)(void *pool);
     int (*behavior_set)(void *pool, int flag, uint64_t value);
     char *(*get)(void *pool, const char *key, size_t key_len, size_t *len, uint32_t *flags, int *outcome);
     int (*set)(void *pool, const char *key, size_t key_len, const char *p, size_t n, time_t seconds, uint32_t flags);
     int (*add)(void *pool, const char *key, size_t key_len, const char *p, size_t n, time_t seconds, uint32_t flags);
+    int (*cas)(void *pool, const char *key, size_t key_len, const char *p, size_t n, time_t seconds, uint32_t flags,
+               uint64_t mark);
+    int (*mget)(void *pool, const char *const *keys, const size_t *key_lens, size_t n);
+    void *(*fetch_result)(void *pool, void *result, int *outcome);
+    const char *(*result_value)(const void *result);
+    size_t (*result_length)(const void *result);
+    uint64_t (*result_cas)(const void *result);
+    void (*result_free)(void *result);
 };
 
 static enum rbe_code load(struct rbe_mc *m, struct rbe_err *e)
@@ -34,9 +47,17 @@ static enum rbe_code load(struct rbe_mc *m, struct rbe_err *e)
         {"memcached", &m->make},
         {"memcached_free", &m->release},
         {"memcached_behavior_set", &m->behavior_set},
+        {"memcached_generate_hash", &m->server_of},
         {"memcached_get", &m->get},
         {"memcached_set", &m->set},
         {"memcached_add", &m->add},
+        {"memcached_cas", &m->cas},
+        {"memcached_mget", &m->mget},
+        {"memcached_fetch_result", &m->fetch_result},
+        {"memcached_result_value", &m->result_value},
+        {"memcached_result_length", &m->result_length},
+        {"memcached_result_cas", &m->result_cas},
+        {"memcached_result_free", &m->result_free},
     };
 
     m->library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
@@ -60,13 +81,15 @@ enum rbe_code rbe_mc_new(const char *const *servers, size_t n, int64_t timeout_m
     RBE_TRY(load(m, e));
     for (size_t i = 0; i < n; i++)
         rbe_str_putf(&text, servers[i][0] == '/' ? "--SOCKET=\"%s\" " : "--SERVER=%s ", servers[i]);
-    rbe_str_putf(&text, "--DISTRIBUTION=consistent --TCP-NODELAY --CONNECT-TIMEOUT=%lld --POLL-TIMEOUT=%lld",
+    rbe_str_putf(&text, "--DISTRIBUTION=consistent --TCP-NODELAY --SUPPORT-CAS --CONNECT-TIMEOUT=%lld --POLL-TIMEOUT=%lld",
                  (long long)timeout_ms, (long long)timeout_ms);
     m->pool = m->make(rbe_str_text(&text), text.len);
     if (!m->pool)
         return rbe_fail(e, RBE_REFUSED, "memcached.servers: not understood");
     if (m->behavior_set(m->pool, BEHAVIOR_RETRY_TIMEOUT, RETRY_SECONDS) != DONE)
         return rbe_fail(e, RBE_REFUSED, "memcached.servers: %s takes no time to retry", LIBRARY);
+    m->servers = n;
+    m->again = rbe_alloc(n * sizeof(*m->again));
     *ret = rbe_steal(m);
     return RBE_OK;
 }
@@ -78,7 +101,31 @@ void rbe_mc_free(struct rbe_mc *m)
         return;
     if (m->pool)
         m->release(m->pool);
+    free(m->again);
     free(m);
+}
+
+/* The library itself leaves alone only a server that it cannot connect to, and waits anew for one that takes connections
+ * and then says nothing. */
+static uint64_t *again_of(struct rbe_mc *m, const char *key)
+{
+    return &m->again[m->server_of(m->pool, key, strlen(key)) % m->servers];
+}
+
+static bool left_alone(struct rbe_mc *m, const char *key)
+{
+    return *again_of(m, key) > rbe_clock_mono();
+}
+
+static enum rbe_mc_got got_of(struct rbe_mc *m, const char *key, int outcome)
+{
+    if (outcome == DONE)
+        return RBE_MC_HIT;
+    if (outcome == NOT_FOUND || outcome == NOT_STORED || outcome == EXISTS || outcome == END)
+        return RBE_MC_MISS;
+    if (outcome == TIMEOUT)
+        *again_of(m, key) = rbe_clock_mono() + RETRY_SECONDS * SECOND;
+    return RBE_MC_AWAY;
 }
 
 enum rbe_mc_got rbe_mc_get(struct rbe_mc *m, const char *key, char **ret, size_t *ret_len)
@@ -86,21 +133,64 @@ enum rbe_mc_got rbe_mc_get(struct rbe_mc *m, const char *key, char **ret, size_t
     uint32_t flags;
     int outcome;
 
+    *ret = NULL;
+    if (left_alone(m, key))
+        return RBE_MC_AWAY;
     *ret = m->get(m->pool, key, strlen(key), ret_len, &flags, &outcome);
     if (outcome == DONE && *ret)
         return RBE_MC_HIT;
     free(rbe_steal(*ret));
-    return outcome == NOT_FOUND ? RBE_MC_MISS : RBE_MC_AWAY;
+    return outcome == DONE ? RBE_MC_AWAY : got_of(m, key, outcome);
 }
 
 bool rbe_mc_set(struct rbe_mc *m, const char *key, const void *p, size_t n, unsigned seconds)
 {
-    return m->set(m->pool, key, strlen(key), p, n, (time_t)seconds, 0) == DONE;
+    return !left_alone(m, key) &&
+           got_of(m, key, m->set(m->pool, key, strlen(key), p, n, (time_t)seconds, 0)) == RBE_MC_HIT;
 }
 
 enum rbe_mc_got rbe_mc_add(struct rbe_mc *m, const char *key, unsigned seconds)
 {
-    int outcome = m->add(m->pool, key, strlen(key), "", 0, (time_t)seconds, 0);
+    return rbe_mc_swap(m, key, 0, "", 0, seconds);
+}
 
-    return outcome == DONE ? RBE_MC_HIT : outcome == NOT_STORED ? RBE_MC_MISS : RBE_MC_AWAY;
+/* ---- reading and changing ---- */
+
+/* What comes after the value is read as well, or it would be taken for the answer to the next question. */
+static void drain(struct rbe_mc *m)
+{
+    int outcome;
+    void *more;
+
+    while ((more = m->fetch_result(m->pool, NULL, &outcome)) != NULL)
+        m->result_free(more);
+}
+
+enum rbe_mc_got rbe_mc_read(struct rbe_mc *m, const char *key, void *ret, size_t size, size_t *ret_len, uint64_t *ret_mark)
+{
+    size_t key_len = strlen(key);
+
+    *ret_len = 0;
+    *ret_mark = 0;
+    if (left_alone(m, key))
+        return RBE_MC_AWAY;
+    int outcome = m->mget(m->pool, &key, &key_len, 1);
+    void *found = outcome == DONE ? m->fetch_result(m->pool, NULL, &outcome) : NULL;
+    if (!found)
+        return outcome == DONE ? RBE_MC_AWAY : got_of(m, key, outcome);
+    *ret_len = m->result_length(found);
+    *ret_mark = m->result_cas(found);
+    if (*ret_len)
+        memcpy(ret, m->result_value(found), *ret_len < size ? *ret_len : size);
+    m->result_free(found);
+    drain(m);
+    return RBE_MC_HIT;
+}
+
+enum rbe_mc_got rbe_mc_swap(struct rbe_mc *m, const char *key, uint64_t mark, const void *p, size_t n, unsigned seconds)
+{
+    if (left_alone(m, key))
+        return RBE_MC_AWAY;
+    return got_of(m, key, mark ? m->cas(m->pool, key, strlen(key), p, n, (time_t)seconds, 0, mark)
+                               : m->add(m->pool, key, strlen(key), p, n, (time_t)seconds, 0));
 }
