@@ -249,6 +249,7 @@ int main(int argc, char **argv)
         .routes = routes,
         .n_routes = RBE_COUNT(routes),
         .mode = RBE_APP_WRITE,
+        .prepare = rbe_limit_open,
     };
 
     return rbe_program_main(argc, argv, &program);

@@ -149,6 +149,12 @@ static enum rbe_code handle_origin(void *ctx, struct rbe_req *r, struct rbe_resp
     return send_package(app, r, &origin.package, "public, max-age=31536000, immutable", p, e);
 }
 
+static enum rbe_code prepare(struct rbe_app *app, struct rbe_err *e)
+{
+    RBE_TRY(rbe_limit_open(app, e));
+    return rbe_destination_open(app, e);
+}
+
 int main(int argc, char **argv)
 {
     static const struct rbe_route routes[] = {
@@ -163,7 +169,7 @@ int main(int argc, char **argv)
         .routes = routes,
         .n_routes = RBE_COUNT(routes),
         .mode = RBE_APP_READ,
-        .prepare = rbe_destination_open,
+        .prepare = prepare,
     };
 
     return rbe_program_main(argc, argv, &program);

@@ -7,6 +7,7 @@
 #include "cgi-bin/program.h"
 #include "lib/base/clock.h"
 #include "lib/core/answer.h"
+#include "lib/core/limit.h"
 
 enum { CURRENT_MAX = 128 };
 
@@ -112,6 +113,7 @@ int main(int argc, char **argv)
         .routes = routes,
         .n_routes = RBE_COUNT(routes),
         .mode = RBE_APP_ANSWER,
+        .prepare = rbe_limit_open,
     };
 
     return rbe_program_main(argc, argv, &program);

@@ -11,12 +11,22 @@ int64_t rbe_clock_now(void)
     return (int64_t)time(NULL);
 }
 
-uint64_t rbe_clock_mono(void)
+static uint64_t nanoseconds_of(clockid_t clock)
 {
     struct timespec t;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    (void)clock_gettime(clock, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+uint64_t rbe_clock_mono(void)
+{
+    return nanoseconds_of(CLOCK_MONOTONIC);
+}
+
+uint64_t rbe_clock_wall(void)
+{
+    return nanoseconds_of(CLOCK_REALTIME);
 }
 
 static int days_in_month(int64_t year, int month)

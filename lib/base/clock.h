@@ -18,6 +18,8 @@ struct rbe_civil {
 int64_t rbe_clock_now(void);
 /* Nanoseconds of a clock that never jumps; only differences mean something. */
 uint64_t rbe_clock_mono(void);
+/* Nanoseconds UTC since 1970, for what is compared with other machines. */
+uint64_t rbe_clock_wall(void);
 /* False when the date or time of day does not exist (a leap second is refused). */
 bool rbe_civil_valid(const struct rbe_civil *c);
 /* c must be valid. */

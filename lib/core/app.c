@@ -6,6 +6,7 @@
 #include <sys/auxv.h>
 
 #include "lib/core/answer.h"
+#include "lib/core/commons.h"
 #include "lib/core/destination.h"
 #include "lib/core/outside.h"
 #include "lib/core/vercmp.h"
@@ -145,6 +146,7 @@ void rbe_app_close(struct rbe_app *app)
     free(app->inspector);
     rbe_outside_free(app->outside);
     rbe_destination_free(app->destination);
+    rbe_commons_free(app->commons);
     free(app->encoder);
     free(app->shell);
     free(app);

@@ -41,6 +41,7 @@ struct rbe_app {
     char *inspector;                             /* path of rbe-inspect; NULL where nothing is written */
     struct rbe_outside *outside;                 /* services that are asked (outside.h); NULL until one is */
     struct rbe_destination *destination;         /* where downloads go (destination.h); NULL until it is opened */
+    struct rbe_commons *commons;                 /* buckets shared with other machines (commons.h); NULL: none are */
     char *encoder;                               /* of rbe-encode; likewise */
 };
 

@@ -5,6 +5,7 @@
 
 #include "lib/base/bucket.h"
 #include "lib/base/clock.h"
+#include "lib/core/commons.h"
 
 #define SECOND UINT64_C(1000000000)
 enum { MINUTE = 60, TRUST_SECONDS = 3600, ADDRESS = 8, WHAT_MAX = 32, TRUST = RBE_LIMIT_MAX };
@@ -61,6 +62,27 @@ static uint64_t who_of(struct rbe_app *app, int kind, const char *address, const
     return who;
 }
 
+enum rbe_code rbe_limit_open(struct rbe_app *app, struct rbe_err *e)
+{
+    return app->commons ? RBE_OK : rbe_commons_new(app, &app->commons, e);
+}
+
+/* This machine's own bucket lost only what passed here, so where it is empty the one that is shared is as well, and a flood
+ * is refused without a question over the network. It is what holds while nobody answers there. */
+static bool draw(struct rbe_app *app, uint64_t who, struct rbe_bucket_rate rate, bool take, uint64_t *ret_wait)
+{
+    uint64_t now = rbe_clock_mono();
+    enum rbe_commons_got got;
+
+    if (!rbe_bucket_look(app->share, who, rate, now, ret_wait))
+        return false;
+    got = (take ? rbe_commons_take : rbe_commons_look)(app->commons, who, rate, rbe_clock_wall(), ret_wait);
+    if (got == RBE_COMMONS_EMPTY)
+        return false;
+    /* of several that saw the last token here one gets it, unless the others were given theirs there */
+    return !take || rbe_bucket_take(app->share, who, rate, now, ret_wait) || got == RBE_COMMONS_TOKEN;
+}
+
 static enum rbe_code ask(struct rbe_app *app, enum rbe_limit limit, const char *address, bool take,
                          struct rbe_err *e)
 {
@@ -69,8 +91,7 @@ static enum rbe_code ask(struct rbe_app *app, enum rbe_limit limit, const char *
 
     if (!rate_of(app, limit, &rate))
         return RBE_OK;
-    uint64_t who = who_of(app, (int)limit, address, NULL, 0), now = rbe_clock_mono();
-    if (take ? rbe_bucket_take(app->share, who, rate, now, &wait) : rbe_bucket_look(app->share, who, rate, now, &wait))
+    if (draw(app, who_of(app, (int)limit, address, NULL, 0), rate, take, &wait))
         return RBE_OK;
     int64_t seconds = (int64_t)((wait + SECOND - 1) / SECOND);
     enum rbe_code code = rbe_fail(e, RBE_LIMITED, "too many %s: try again in %lld s",
@@ -93,10 +114,18 @@ enum rbe_code rbe_limit_look(struct rbe_app *app, enum rbe_limit limit, const ch
 
 void rbe_limit_trust(struct rbe_app *app, const char *address, const void *what, size_t n)
 {
-    rbe_bucket_mark(app->share, who_of(app, TRUST, address, what, n), TRUST_SECONDS * SECOND, rbe_clock_mono());
+    uint64_t who = who_of(app, TRUST, address, what, n), now = rbe_clock_mono();
+
+    /* not with each request over the network: one that is not a minute old does */
+    if (rbe_bucket_marked(app->share, who, now + (TRUST_SECONDS - MINUTE) * SECOND))
+        return;
+    rbe_bucket_mark(app->share, who, TRUST_SECONDS * SECOND, now);
+    rbe_commons_mark(app->commons, who, TRUST_SECONDS);
 }
 
 bool rbe_limit_trusts(struct rbe_app *app, const char *address, const void *what, size_t n)
 {
-    return rbe_bucket_marked(app->share, who_of(app, TRUST, address, what, n), rbe_clock_mono());
+    uint64_t who = who_of(app, TRUST, address, what, n);
+
+    return rbe_bucket_marked(app->share, who, rbe_clock_mono()) || rbe_commons_marked(app->commons, who);
 }

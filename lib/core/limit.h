@@ -1,5 +1,6 @@
 /* Rate limits, each by the client's address: requests a second, and failed authentication. All processes of an
- * installation count together.
+ * installation count together, by the shared file; where memcached.servers is set, so do all machines that have the same
+ * servers and the same signing secret (commons.h). While those are away each machine counts by itself.
  *
  * An IPv6 client counts by its /64, which one customer of a provider has to himself. Addresses are kept as keyed hashes,
  * so that nobody can choose two that share a bucket.
@@ -15,6 +16,10 @@ enum rbe_limit {
     RBE_LIMIT_FAILED,            /* limits.auth_failures */
     RBE_LIMIT_MAX
 };
+
+/* Makes ready what is shared with other machines; without it each counts by itself. RBE_REFUSED when memcached.servers is
+ * set and cannot be used here at all; a server that is away is no error. */
+enum rbe_code rbe_limit_open(struct rbe_app *app, struct rbe_err *e) RBE_MUST_USE;
 
 /* Takes one from what the address has. None left: RBE_LIMITED, and e->retry_after are the seconds until there is one, at
  * least 1. A limit that is off (0) always has one. */

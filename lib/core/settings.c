@@ -260,8 +260,9 @@ static const struct rbe_conf_key table[] = {
     {FIELD(cache, bytes), .type = RBE_CONF_SIZE, .preset = "2M", .min = 64 * KIB, .max = 1LL << 34, .reloadable = true,
      .help = "The most memory that they take in each process."},
     {FIELD(memcached, servers), .type = RBE_CONF_LIST, .check = check_memcached, .reloadable = true,
-     .help = "memcached servers through which all processes share their ready answers, host:port or the path of a socket. "
-             "One that is away makes answers slower, never wrong."},
+     .help = "memcached servers through which all processes share their ready answers, and all machines with the same servers "
+             "and sign_secret their rate limits: host:port or the path of a socket. One that is away makes answers "
+             "slower, never wrong, and leaves each machine its limits alone."},
     {FIELD(memcached, timeout_ms), .type = RBE_CONF_INT, .preset = "50", .min = 1, .max = 10000, .reloadable = true,
      .help = "How many milliseconds one of them is waited for."},
     {FIELD(storage, sendfile), .type = RBE_CONF_WORD, .preset = "none", .words = sendfile_words, .reloadable = true,

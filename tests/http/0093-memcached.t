@@ -3,43 +3,17 @@
 use strict;
 use warnings;
 use lib 'tests/lib';
+use Rbe::Memcached;
 use Rbe::Test;
-use IO::Socket::INET;
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my ($memcached) = grep { -x } map { "$_/memcached" } split(/:/, $ENV{PATH}), '/usr/bin', '/usr/sbin';
-plan skip_all => 'memcached is not installed (Debian: memcached)' if !$memcached;
-plan skip_all => 'libmemcached is not installed (Debian: libmemcached11)' if !glob '/usr/lib/*/libmemcached.so.11';
+if (my $missing = Rbe::Memcached::missing()) { plan skip_all => $missing }
 
-my %pid;
-sub serve {
-    my ($port) = @_;
-    my $pid = fork // die $!;
-    if (!$pid) {
-        exec 'setpriv', '--pdeathsig', 'KILL', $memcached, '-l', '127.0.0.1', '-p', $port, '-m', 16, '-t', 1, ($> ? () : ('-u', 'root')) or POSIX::_exit(127);
-    }
-    $pid{$port} = $pid;
-    for (1 .. 200) { return if IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port); sleep 0.025 }
-    die 'memcached does not start';
-}
-# What a server says to a line, up to END.
-sub said {
-    my ($port, $line) = @_;
-    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or die "memcached: $!";
-    print $s "$line\r\n";
-    my @lines;
-    while (defined(my $got = <$s>)) { last if $got =~ /^END/; push @lines, $got }
-    return @lines;
-}
-sub kill_it { my ($port) = @_; kill KILL => $pid{$port}; waitpid delete $pid{$port}, 0 }
-END { local $?; kill KILL => $_ for values %pid; waitpid $_, 0 for values %pid }
-
-my @ports;
-while (@ports < 2) { push @ports, free_port(); serve($ports[-1]) }
+my @servers = map { Rbe::Memcached->new } 1, 2;
 my $rbe = Rbe::Test->start(host => 'lighttpd', config => {
-    'instance.workers' => 4, 'memcached.servers' => '[' . join(', ', map { "\"127.0.0.1:$_\"" } @ports) . ']'});
+    'instance.workers' => 4, 'memcached.servers' => '[' . join(', ', map { "\"$_->{address}\"" } @servers) . ']'});
 sub counts { my %n = $rbe->get('/metrics')->{content} =~ /^rbe_cache_requests_total\{level="memcached",result="(\w+)"\} (\d+)/mg; \%n }
 sub asked {
     my ($path, $times) = @_;
@@ -59,7 +33,7 @@ is $stale, 0, 'no stale answer';
 my $n = counts();
 cmp_ok $n->{hit} // 0, '>=', 60, 'what one process read the others took from there' or diag explain $n;
 is $n->{error} // 0, 0, 'without an error';
-is scalar(grep { join('', said($_, 'stats')) =~ /STAT curr_items [1-9]/ } @ports), 2, 'both servers hold some';
+is scalar(grep { join('', $_->say_to('stats')) =~ /STAT curr_items [1-9]/ } @servers), 2, 'both servers hold some';
 like asked('/resources/app/latest?current=1.0.0'), qr/^1\.30\.0$/;
 is +($rbe->admin('cache', 'flush'))[0], 0;
 like asked('/resources/app/latest?current=1.0.0'), qr/^1\.30\.0$/, 'after a flush';
@@ -69,7 +43,6 @@ my @clients;
 for my $c (1 .. 3) {
     my $pid = fork // die $!;
     if (!$pid) {
-        %pid = ();
         my ($bad, $count) = (0, 0);
         while (!-e "$rbe->{dir}/stop") { $bad++ if $rbe->get('/resources/app/latest?current=' . $count++ % 50)->{status} != 200 }
         $rbe->{pid} = 0;
@@ -79,12 +52,12 @@ for my $c (1 .. 3) {
 }
 for (1 .. 2) {
     sleep 0.3;
-    kill_it($ports[0]);
+    $servers[0]->stop;
     $rbe->publish('app', version_name => "2.$_.0", bytes => "two $_");
     is asked('/resources/app/latest'), "2.$_.0", 'a publish while one is away';
-    kill_it($ports[1]);
+    $servers[1]->stop;
     is asked('/resources/app/latest?current=9'), "2.$_.0", 'none is there';
-    serve($_) for @ports;
+    $_->start for @servers;
     is asked('/resources/app/latest'), "2.$_.0", 'they are back';
 }
 sleep 2.5;
@@ -95,10 +68,10 @@ $rbe->get("/resources/app/latest?current=again$_") for map { ($_) x 8 } 1 .. 8;
 cmp_ok counts()->{hit}, '>', $before, 'they are used again';
 
 # Somebody else writes into them: what bears no right MAC is not believed.
-for my $port (@ports) {
-    my @keys = map { /^key=(\S+)/ ? $1 : () } said($port, 'lru_crawler metadump all');
-    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or die;
-    for my $key (map { s/%([0-9A-Fa-f]{2})/chr hex $1/ger } @keys) {
+for my $server (@servers) {
+    my @keys = $server->keys;
+    my $s = $server->connected or die;
+    for my $key (@keys) {
         my $rubbish = "\1" x 700;
         print $s "set $key 0 0 700\r\n$rubbish\r\n";
         my $stored = <$s>;
