@@ -48,7 +48,6 @@ static const struct {
 static void put_json(struct run *r, const struct rbe_update_event *event)
 {
     struct rbe_jsonw w = {.out = &r->cli->out};
-    struct rbe_err ignored;
 
     rbe_jsonw_obj(&w, NULL);
     rbe_jsonw_str(&w, "event", kinds[event->kind].name);
@@ -62,7 +61,7 @@ static void put_json(struct run *r, const struct rbe_update_event *event)
     }
     rbe_jsonw_obj_end(&w);
     rbe_str_putc(&r->cli->out, '\n');
-    if (rbe_cli_flush(r->cli, &ignored) != RBE_OK)
+    if (rbe_cli_flush(r->cli, NULL) != RBE_OK)
         rbe_str_reset(&r->cli->out);
 }
 

@@ -122,7 +122,6 @@ static bool head_parse(struct span line, struct rbe_journal *j)
 
 static bool step_parse(struct span line, struct rbe_journal *j)
 {
-    struct rbe_err ignored;
     struct span f[3];
     enum rbe_step step = 0;
     uint32_t number;
@@ -134,7 +133,7 @@ static bool step_parse(struct span line, struct rbe_journal *j)
     if (step == RBE_STEP_MAX || !(of_directory(step) ? number_parse(f[1], 8, 07777, &number)
                                                      : number_parse(f[1], 10, UINT32_MAX, &number)))
         return false;
-    if (rbe_rules_name((struct rbe_rules_span){f[2].s, f[2].len}, 0, &ignored) != RBE_OK)
+    if (rbe_rules_name((struct rbe_rules_span){f[2].s, f[2].len}, 0, NULL) != RBE_OK)
         return false;
     *append(j) = (struct rbe_journal_step){step, number, rbe_arena_strndup(&j->arena, f[2].s, f[2].len)};
     return true;

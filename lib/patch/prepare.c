@@ -262,12 +262,11 @@ static bool falls_back(enum rbe_code code, enum rbe_level level)
 void rbe_prepare_drop(struct rbe_update *u, bool package)
 {
     enum rbe_applied applied;
-    struct rbe_err ignored;
 
     rbe_prepare_forget(u);
     if (package && rbe_fetch_drop(&u->home, NULL) != RBE_OK)
         return;
-    if (rbe_apply_recover(&u->home, &applied, &ignored) != RBE_OK)
+    if (rbe_apply_recover(&u->home, &applied, NULL) != RBE_OK)
         return;
 }
 

@@ -565,8 +565,9 @@ static void passed_socket(void **state)
 
         assert_true(pid >= 0);
         if (pid == 0) {
-            rbe_autofree char *own = rbe_strfmt("%d", (int)getpid());
+            char own[16];
 
+            (void)snprintf(own, sizeof(own), "%d", (int)getpid());
             _exit(take_passed(rows[i].pid ? rows[i].pid : own, rows[i].count, rows[i].fd));
         }
         assert_int_equal(waitpid(pid, &status, 0), pid);
