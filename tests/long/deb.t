@@ -5,8 +5,8 @@ use lib 'tests/lib';
 use Cwd qw(getcwd);
 use File::Copy qw(copy);
 use File::Temp qw(tempdir);
-use Rbe::Root qw(make_root must needs);
-use Rbe::Test qw(run slurp spew pack_tree);
+use Rbe::Root qw(make_root needs);
+use Rbe::Test qw(must run slurp spew pack_tree);
 use Test::More;
 
 needs(qw(dpkg-buildpackage lintian));

@@ -6,8 +6,8 @@ use Cwd qw(getcwd);
 use File::Temp qw(tempdir);
 use HTTP::Tiny;
 use JSON::PP qw(decode_json);
-use Rbe::Root qw(copy_source make_root must needs);
-use Rbe::Test qw(free_port slurp);
+use Rbe::Root qw(copy_source make_root needs);
+use Rbe::Test qw(must free_port slurp);
 use Test::More;
 use Time::HiRes qw(sleep time);
 

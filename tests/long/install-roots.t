@@ -5,9 +5,9 @@ use warnings;
 use lib 'tests/lib';
 use File::Copy qw(copy);
 use File::Temp qw(tempdir);
-use Rbe::Root qw(copy_source make_root must needs);
+use Rbe::Root qw(copy_source make_root needs);
 use Rbe::Shell;
-use Rbe::Test qw(slurp spew pack_tree);
+use Rbe::Test qw(must slurp spew pack_tree);
 use Test::More;
 
 needs(qw(unshare ip));

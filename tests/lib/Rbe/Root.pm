@@ -7,21 +7,19 @@ use Exporter qw(import);
 use Fcntl qw(:flock);
 use File::Copy qw(copy);
 use File::Path qw(make_path);
-use Rbe::Test qw(run slurp spew);
+use Rbe::Test qw(must run slurp spew);
 use Test::More;
 
-our @EXPORT_OK = qw(must needs make_root copy_source);
+our @EXPORT_OK = qw(needs make_root copy_source);
 
-my %mirror = (debian => 'http://deb.debian.org/debian', ubuntu => 'http://archive.ubuntu.com/ubuntu');
-my %distribution = (jammy => 'ubuntu', noble => 'ubuntu');
-
-# A step without which the others make no sense. Returns what the command said.
-sub must {
-    my ($what, @argv) = @_;
-    my ($status, $out, $err) = run(@argv);
-    is $status, 0, $what or die "$what: " . substr($out . $err, -2000);
-    return $out . $err;
-}
+# script: that of debootstrap for releases newer than it.
+my %distributions = (
+    debian => {mirror => 'http://deb.debian.org/debian', script => 'sid', components => 'main'},
+    ubuntu => {mirror => 'http://archive.ubuntu.com/ubuntu', script => 'gutsy', components => 'main,universe',
+        keyring => '/usr/share/keyrings/ubuntu-archive-keyring.gpg'},
+);
+my %ubuntu = map { $_ => 1 } qw(jammy noble);
+my $scripts = '/usr/share/debootstrap/scripts';
 
 # Skips the whole test where root, debootstrap, the history of git or one of the programs is missing.
 sub needs {
@@ -44,14 +42,24 @@ sub mirror {
     my ($distribution) = @_;
     my @lists = own('ID') eq $distribution ? grep { -e } "/etc/apt/sources.list.d/$distribution.sources", '/etc/apt/sources.list' : ();
     my ($own) = map { /^\s*URIs:\s*(\S+)/ || /^deb\s+(?:\[.*?\]\s+)?(\S+)/ ? $1 : () } map { split /\n/, slurp($_) } @lists;
-    return $own // $mirror{$distribution};
+    return $own // $distributions{$distribution}{mirror};
+}
+
+sub of { my ($suite) = @_; return $ubuntu{$suite} ? 'ubuntu' : 'debian' }
+
+# Why there can be no root of suite here, beside what needs() looks for; undef when there can.
+sub missing {
+    my ($suite) = @_;
+    my $keyring = $distributions{of($suite)}{keyring};
+    return $keyring && !-e $keyring ? "no $keyring" : undef;
 }
 
 sub debootstrap {
     my ($dir, $suite) = @_;
-    my $distribution = $distribution{$suite} // 'debian';
-    my $components = $distribution eq 'ubuntu' ? 'main,universe' : 'main';
-    must("an empty root of $suite", 'debootstrap', '--variant=minbase', "--components=$components", $suite, $dir, mirror($distribution));
+    my $name = of($suite);
+    my $d = $distributions{$name};
+    must("an empty root of $suite", 'debootstrap', '--variant=minbase', "--components=$d->{components}",
+        $d->{keyring} ? "--keyring=$d->{keyring}" : (), $suite, $dir, mirror($name), -e "$scripts/$suite" ? () : "$scripts/$d->{script}");
     unlink glob "$dir/var/cache/apt/archives/*.deb";
 }
 

@@ -28,6 +28,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(each_host build_dir slurp spew run tree_of pack_tree free_port $JSON);
+our @EXPORT_OK = qw(must);
 our $JSON = JSON::PP->new->utf8->canonical;
 # It uses what is exported here.
 require Rbe::Host;
@@ -66,6 +67,14 @@ sub run {
     }
     waitpid $pid, 0;
     return ($? & 127 ? 128 + ($? & 127) : $? >> 8, slurp("$dir/out"), slurp("$dir/err"));
+}
+
+# A step without which the others make no sense. Returns what the command said.
+sub must {
+    my ($what, @argv) = @_;
+    my ($status, $out, $err) = run(@argv);
+    is $status, 0, $what or die "$what: " . substr($out . $err, -2000);
+    return $out . $err;
 }
 
 sub free_port {
@@ -120,12 +129,13 @@ sub each_host(&;%) {
     }
 }
 
-# host: lighttpd or cgi; config: {"section.key" => YAML text} overriding what rbe-serve made; data: the name of the
-# data directory; prepare: called with the new object once that is there and still empty.
+# host: lighttpd or cgi; config: {"section.key" => YAML text} overriding what rbe-serve made, undef leaving out what tests set by
+# themselves; build: other programs than those that are built; data: the name of the data directory; prepare: called with the
+# new object once that is there and still empty.
 sub start {
     my ($class, %opt) = @_;
     my $self = bless {
-        host => $opt{host} || 'lighttpd', build => build_dir(), dir => tempdir('rbe-XXXXXX', TMPDIR => 1, CLEANUP => 1),
+        host => $opt{host} || 'lighttpd', build => $opt{build} || build_dir(), dir => tempdir('rbe-XXXXXX', TMPDIR => 1, CLEANUP => 1),
     }, $class;
     $self->{own_build} = $opt{own_build};
     $self->{data} = "$self->{dir}/" . ($opt{data} // 'data');
@@ -138,6 +148,7 @@ sub start {
     my %config = ('batch.prebuild_depth' => 0, ($other ? Rbe::Host::settings($self->{host}) : ()), %{$opt{config} || {}});
     my %section;
     while (my ($key, $value) = each %config) {
+        next if !defined $value;
         my ($s, $k) = split /\./, $key, 2;
         $section{$s} .= "  $k: $value\n";
     }
