@@ -78,6 +78,25 @@ ssize_t write(int fd, const void *p, size_t n)
     return -1;
 }
 
+/* Both names of it are hooked: a library may be built with either. */
+#define HOOK_PWRITE(name)                                   \
+    ssize_t name(int fd, const void *p, size_t n, off_t at) \
+    {                                                       \
+        int why = is_file(fd) ? fault() : 0;                \
+                                                            \
+        if (why < 0) {                                      \
+            (void)!REAL(name)(fd, p, n / 2, at);            \
+            (void)kill(getpid(), SIGKILL);                  \
+        }                                                   \
+        if (why == 0)                                       \
+            return REAL(name)(fd, p, n, at);                \
+        errno = why;                                        \
+        return -1;                                          \
+    }
+
+HOOK_PWRITE(pwrite)
+HOOK_PWRITE(pwrite64)
+
 #define HOOK(type, name, params, args)      \
     type name params                        \
     {                                       \
@@ -89,6 +108,7 @@ HOOK(int, renameat, (int d, const char *a, int f, const char *b), (d, a, f, b))
 HOOK(int, unlink, (const char *a), (a))
 HOOK(int, unlinkat, (int d, const char *a, int flags), (d, a, flags))
 HOOK(int, fsync, (int fd), (fd))
+HOOK(int, fdatasync, (int fd), (fd))
 HOOK(int, syncfs, (int fd), (fd))
 HOOK(int, link, (const char *a, const char *b), (a, b))
 HOOK(int, linkat, (int d, const char *a, int f, const char *b, int flags), (d, a, f, b, flags))

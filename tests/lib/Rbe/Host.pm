@@ -76,7 +76,7 @@ sub open_up {
     chmod 0711, $rbe->{dir};
     own_build($rbe) if $rbe->{own_build} || ($> == 0 && (run(@as, 'test', '-x', "$rbe->{build}/cgi-bin/latest.fcgi"))[0]);
     make_path("$rbe->{data}/tmp", map { "$rbe->{dir}/$_" } qw(run/rbe run/lighttpd log/lighttpd log/apache2 log/nginx));
-    give(map { "$rbe->{dir}/$_" } qw(data run log));
+    give($rbe->{data}, map { "$rbe->{dir}/$_" } qw(run log));
 }
 
 sub give {
