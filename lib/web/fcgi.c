@@ -161,8 +161,8 @@ void rbe_fcgi_finish(struct rbe_fcgi *f, bool body_taken)
     char c;
 
     if (f->cgi) {
-        if (!body_taken)
-            drain(f);
+        /* Always: a body in chunks has no length by which to tell. */
+        drain(f);
         return;
     }
     if (body_taken && FCGX_GetStr(&c, 1, f->fcgi.in) == 0 && !FCGX_GetError(f->fcgi.in))
