@@ -175,9 +175,11 @@ struct judge {
 
 static bool is_living(const struct judge *judge, const struct rbe_job *j)
 {
-    /* A process of another machine cannot be looked at. */
+    int64_t age = judge->now - j->leased_at;
+
+    /* A process of another machine cannot be looked at. Clocks differ a little; one that ran ahead must not keep a lease. */
     if (strcmp(j->worker.host, judge->me->host) != 0)
-        return judge->now - j->leased_at < RBE_JOB_LEASE_SECONDS;
+        return age < RBE_JOB_LEASE_SECONDS && age > -RBE_JOB_LEASE_SECONDS;
     return judge->alive(&j->worker);
 }
 
@@ -214,9 +216,10 @@ static enum rbe_code lease_next(struct rbe_store *s, const struct judge *judge, 
                                 struct rbe_job *ret, bool *ret_found, struct rbe_err *e)
 {
     const struct rbe_job_worker *me = judge->me;
+    const int64_t last = judge->now + delays[RBE_JOB_RETRIES - 1];
 
-    RBE_TRY(rbe_sql_find(s, RBE_SQL_JOB_NEXT, RBE_DB_VALUES(rbe_db_int(judge->now)), read_job, arena, ret,
-                         ret_found, e));
+    RBE_TRY(rbe_sql_find(s, RBE_SQL_JOB_NEXT, RBE_DB_VALUES(rbe_db_int(judge->now), rbe_db_int(last)), read_job, arena,
+                         ret, ret_found, e));
     if (!*ret_found)
         return RBE_OK;
     RBE_TRY(rbe_sql_run(s, RBE_SQL_JOB_LEASE,

@@ -6,8 +6,8 @@
  *
  * A lease holds host, process id and process start time. rbe_job_lease takes over a job whose worker is gone: on this
  * host at once, when the caller's `alive` callback says so; on another one when the lease was not renewed for
- * RBE_JOB_LEASE_SECONDS. A failed try is
- * repeated after 1, 4, 16, 64, 256 minutes.
+ * RBE_JOB_LEASE_SECONDS. A failed try is repeated after 1, 4, 16, 64, 256 minutes. No job waits longer than that: a
+ * clock that ran ahead and was put back leaves none behind.
  */
 #ifndef RBE_STORE_JOB_H
 #define RBE_STORE_JOB_H

@@ -278,9 +278,10 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
     [RBE_SQL_JOB_GET] = USAGE("job get", "SELECT " JOB " FROM job WHERE id = ?1"),
     [RBE_SQL_JOB_RAISE] = USAGE("job raise", "UPDATE job SET weight = ?2 WHERE id = ?1 AND state = 0 AND weight < ?2"),
     [RBE_SQL_JOB_LEASES] = USAGE("job leases", "SELECT " JOB " FROM job WHERE state = 1 ORDER BY id"),
-    /* Walks what is queued, weightiest first, as far as the first that is due; without the hint SQLite sorts all. */
+    /* Walks what is queued, weightiest first, as far as the first that is due; without the hint SQLite sorts all. What is due
+     * later than ?2 was put by a clock that ran ahead. */
     [RBE_SQL_JOB_NEXT] = USAGE("job next", "SELECT /*scan*/ " JOB " FROM job INDEXED BY job_runnable "
-                                           "WHERE state = 0 AND run_at <= ?1 "
+                                           "WHERE state = 0 AND (run_at <= ?1 OR run_at > ?2) "
                                            "ORDER BY weight DESC, run_at, id LIMIT 1"),
     [RBE_SQL_JOB_LEASE] =
         USAGE("job lease", "UPDATE job SET state = 1, tries = tries + 1, leased_at = ?2, host = ?3, pid = ?4, "

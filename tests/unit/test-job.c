@@ -169,6 +169,27 @@ static void test_order(void **state)
     assert_int_equal(j.id, later);
 }
 
+/* What a clock put that ran ahead, or a worker of another host whose clock did, does not wait until that time comes. */
+static void test_clock_put_back(void **state)
+{
+    struct home *h = *state;
+    const int64_t year = 365 * 86400, now = 2 * year;
+    struct rbe_job j;
+
+    int64_t id = put(h, "ahead", 1, now + year);
+    assert_true(lease_as(h, &far, now, &j, NULL));
+    assert_int_equal(j.id, id);
+    must(h, rbe_job_renew(h->store, &j, now + year, &h->err));
+    assert_true(lease(h, now, &j));
+    assert_int_equal(j.id, id);
+    /* as far off as a retry can be, and no further */
+    must(h, rbe_job_fail(h->store, &j, "no", true, now, &h->err));
+    id = put(h, "later", 1, now + 256 * 60);
+    assert_false(lease(h, now, &j));
+    assert_true(lease(h, now + 256 * 60, &j));
+    assert_int_equal(j.id, id);
+}
+
 static void test_done(void **state)
 {
     struct home *h = *state;
@@ -488,7 +509,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, home_setup, home_teardown)
     const struct CMUnitTest tests[] = {
-        T(test_put_and_fields), T(test_same_work_again), T(test_put_inside_a_transaction), T(test_order), T(test_done),
+        T(test_put_and_fields), T(test_same_work_again), T(test_put_inside_a_transaction), T(test_order),
+        T(test_clock_put_back), T(test_done),
         T(test_retries), T(test_final_failure), T(test_payload_and_cost), T(test_retry), T(test_renew), T(test_dead_worker), T(test_old_lease_of_the_same_worker),
         T(test_job_that_kills_its_workers), T(test_worker_of_another_host), T(test_list), T(test_workers_at_once),
         T(test_note_and_drop),
