@@ -104,8 +104,7 @@ static enum rbe_code open_parts(struct rbe_app *app, struct rbe_err *e)
     RBE_TRY(rbe_become_owner(settings->instance.data_dir, e));
     RBE_TRY(rbe_share_open(run, &app->share, e));
     RBE_TRY(rbe_app_reopen(app, e));
-    if (app->mode == RBE_APP_WRITE)
-        {
+    if (app->mode == RBE_APP_WRITE) {
         app->inspector = find_helper("rbe-inspect");
         app->encoder = find_helper("rbe-encode");
     }

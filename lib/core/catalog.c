@@ -7,8 +7,6 @@
 #include "lib/core/duty.h"
 #include "lib/store/usage.h"
 
-enum { PAGE = 1000 };
-
 static const char *const scopes[RBE_SCOPE_MAX] = {
     [RBE_SCOPE_PUBLISH] = "publish",
     [RBE_SCOPE_ADMIN] = "admin",
@@ -104,7 +102,7 @@ enum rbe_code rbe_catalog_version(struct rbe_app *app, const char *rid, const ch
     RBE_TRY(rbe_version_find(app->store, ret->resource.id, name, arena, &ret->version, &found, e));
     if (!found)
         return rbe_fail(e, RBE_NOTFOUND, "version not found: %s %s", rid, name);
-    RBE_TRY(rbe_package_list(app->store, ret->version.id, 0, PAGE, arena, &rows, &ret->n, e));
+    RBE_TRY(rbe_package_list(app->store, ret->version.id, 0, 0, arena, &rows, &ret->n, e));
     ret->packages = rbe_arena_alloc_array(arena, ret->n, sizeof(*ret->packages));
     for (size_t i = 0; i < ret->n; i++) {
         ret->packages[i].package = rows[i];

@@ -215,6 +215,23 @@ static bool look_data(const struct look *l)
     return true;
 }
 
+static void look_storage(const struct look *l)
+{
+    static const char *const dirs[] = {"db", "packages/p", "tmp", "run"};
+    size_t bad = 0;
+
+    for (size_t i = 0; i < RBE_COUNT(dirs); i++) {
+        rbe_autofree char *dir = rbe_strfmt("%s/%s", l->settings->instance.data_dir, dirs[i]);
+
+        if (access(dir, R_OK | W_OK | X_OK) == 0)
+            continue;
+        bad++;
+        say(l, RBE_VERDICT_BAD, "storage", "%s: %s", dir, strerror(errno));
+    }
+    if (!bad)
+        say(l, RBE_VERDICT_OK, "storage", "its directories can be written to");
+}
+
 static void look_journal(const struct look *l)
 {
     const char *dir = l->settings->instance.data_dir;
@@ -252,6 +269,7 @@ void rbe_setup_check(const struct rbe_settings *settings, rbe_setup_found *found
     look_zone(&l);
     look_validation(&l);
     if (look_data(&l)) {
+        look_storage(&l);
         look_journal(&l);
         look_database(&l);
     }

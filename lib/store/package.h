@@ -56,7 +56,8 @@ enum rbe_code rbe_package_sources(struct rbe_store *s, int64_t resource, int sys
 /* Whether any client is sent to this full package as the latest. */
 enum rbe_code rbe_package_offered(struct rbe_store *s, int64_t resource, int64_t id, bool *ret, struct rbe_err *e)
     RBE_MUST_USE;
-/* Packages of a version (full first, then by id); version 0 for all packages after id `after`, by id, at most limit. */
+/* Packages of a version (full first, then by id); version 0 for all packages after id `after`, by id. At most limit, 0 for any
+ * number. */
 enum rbe_code rbe_package_list(struct rbe_store *s, int64_t version, int64_t after, int64_t limit,
                                struct rbe_arena *arena, struct rbe_package **ret, size_t *ret_n, struct rbe_err *e)
     RBE_MUST_USE;

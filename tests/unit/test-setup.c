@@ -63,8 +63,15 @@ static void test_check(void **state)
     struct rbe_settings away = s->settings;
 
     rbe_setup_check(&s->settings, found, &seen);
-    assert_int_equal(seen.count[RBE_VERDICT_OK], 5);
+    assert_int_equal(seen.count[RBE_VERDICT_OK], 6);
     assert_int_equal(seen.count[RBE_VERDICT_BAD] + seen.count[RBE_VERDICT_WARN], 0);
+
+    /* what cannot be written to is found; that it is there is all that holds for root */
+    seen = (struct seen){0};
+    assert_int_equal(rmdir(rbe_app_path(s->app, &s->arena, "tmp")), 0);
+    rbe_setup_check(&s->settings, found, &seen);
+    assert_int_equal(seen.count[RBE_VERDICT_OK], 5);
+    assert_int_equal(seen.count[RBE_VERDICT_BAD], 1);
 
     seen = (struct seen){0};
     assert_int_equal(chmod(s->settings.file, 0644), 0);
