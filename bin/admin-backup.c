@@ -74,7 +74,7 @@ enum rbe_code rbe_admin_backup(struct rbe_cli *cli, struct rbe_err *e)
         /* where its directory is another user's, an empty file is left, which is no backup either */
         if (!piped && ftruncate(fd, 0) == 0)
             (void)unlink(path);
-        return code;
+        return rbe_err_prefix(e, "%s", path);
     }
     if (!piped)
         put_sum(cli, path, &sum);

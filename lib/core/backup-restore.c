@@ -205,8 +205,8 @@ static enum rbe_code take_bytes(struct restoring *r, const char *name, int fd, s
         RBE_TRY(rbe_arc_read(r->tar, r->piece, PIECE, &n, e));
         if (n == 0)
             return RBE_OK;
-        if (fd >= 0)
-            RBE_TRY(rbe_file_write(fd, r->piece, n, e));
+        if (fd >= 0 && rbe_file_write(fd, r->piece, n, e) != RBE_OK)
+            return rbe_err_prefix(e, "%s", name);
         if (sums)
             RBE_TRY(take_sums(r, r->piece, n, e));
         if (about && r->line.len + n > ABOUT_MAX)

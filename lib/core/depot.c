@@ -122,7 +122,8 @@ static enum rbe_code put_manifest(const char *dir, const struct rbe_manifest *ma
     if (fd < 0)
         return rbe_fail_errno(e, "cannot make %s", path);
     rbe_manifest_format(manifest, &text);
-    RBE_TRY(rbe_file_write(fd, rbe_str_text(&text), text.len, e));
+    if (rbe_file_write(fd, rbe_str_text(&text), text.len, e) != RBE_OK)
+        return rbe_err_prefix(e, "%s", path);
     if (fchmod(fd, FILE_MODE) < 0 || fsync(fd) < 0)
         return rbe_fail_errno(e, "cannot sync %s", path);
     return RBE_OK;

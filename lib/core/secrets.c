@@ -138,7 +138,8 @@ static enum rbe_code write_beside(const char *tmp, const struct rbe_str *text, c
 
     if (fd < 0)
         return rbe_fail_errno(e, "cannot make %s", tmp);
-    RBE_TRY(rbe_file_write(fd, text->s, text->len, e));
+    if (rbe_file_write(fd, text->s, text->len, e) != RBE_OK)
+        return rbe_err_prefix(e, "%s", tmp);
     if ((!mine && fchown(fd, like->st_uid, like->st_gid) != 0) || fchmod(fd, like->st_mode & 07777) != 0)
         return rbe_fail_errno(e, "cannot give %s the owner and mode of the old one", tmp);
     return fsync(fd) == 0 ? RBE_OK : rbe_fail_errno(e, "cannot write %s", tmp);

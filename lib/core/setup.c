@@ -58,6 +58,8 @@ static enum rbe_code write_new(const char *file, const struct rbe_str *text, con
     if (fd < 0)
         return rbe_fail_errno(e, "cannot make %s", tmp);
     code = rbe_file_write(fd, text->s, text->len, e);
+    if (code != RBE_OK)
+        code = rbe_err_prefix(e, "%s", tmp);
     if (code == RBE_OK && owner && fchown(fd, owner->st_uid, owner->st_gid) != 0)
         code = rbe_fail_errno(e, "cannot give %s to the owner of the data directory", tmp);
     if (code == RBE_OK && fsync(fd) != 0)

@@ -1,7 +1,11 @@
 /* Making a configuration, checking an installation, and what the catalog lists of it. */
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "tests/unit/installation.h"
 
 #include "lib/core/catalog.h"
+#include "lib/core/secrets.h"
 
 struct seen {
     int count[RBE_VERDICT_MAX];
@@ -54,6 +58,28 @@ static void test_config_fails(void **state)
     expect(s, RBE_FAULT,
            rbe_setup_config(rbe_app_path(s->app, &s->arena, "rbe.yaml/x.yaml"), NULL, &made, &s->err));
     assert_false(made);
+}
+
+/* What cannot be written is named, as a full disk has many files. */
+static void test_full(void **state)
+{
+    struct site *s = *state;
+    const char *file = rbe_app_path(s->app, &s->arena, "full.yaml");
+    const struct rlimit little = {16, RLIM_INFINITY}, any = {RLIM_INFINITY, RLIM_INFINITY};
+    struct rbe_secrets_rotated rotated;
+    struct rbe_err other = {0};
+    bool made;
+
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+    enum rbe_code code = rbe_setup_config(file, NULL, &made, &s->err);
+    enum rbe_code of_rotate = rbe_secrets_rotate(&s->settings, &s->arena, &rotated, &other);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &any), 0);
+    assert_int_equal(code, RBE_FAULT);
+    assert_non_null(strstr(s->err.text, file));
+    assert_int_equal(access(file, F_OK), -1);
+    assert_int_equal(of_rotate, RBE_FAULT);
+    assert_non_null(strstr(other.text, s->settings.file));
 }
 
 static void test_check(void **state)
@@ -156,6 +182,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_config, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_config_fails, site_setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_full, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_check, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_settings_listed, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_catalog, site_setup, site_teardown),
