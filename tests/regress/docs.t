@@ -30,6 +30,7 @@ for (split /\n/, slurp('etc/rbe.yaml.example')) {
 is_deeply [sort keys %preset], [sort @settings], 'the example has every setting';
 for my $key (@settings) {
     my ($said) = page('rbe.yaml.5') =~ /^\.It Cm \Q$key\E\n(.*?)^\.(?:It|El)\b/ms;
+    $said =~ s/\n(?!\z)/ /g;
     my $preset = $preset{$key} =~ tr/"//dr;
     $preset = {'' => 'empty', '[]' => 'none', '{}' => 'none'}->{$preset} // $preset;
     my $end = $key eq 'auth.sign_secret' ? 'it must be set' : "the default is $preset";
@@ -68,15 +69,18 @@ for my $tool (sort keys %page_of) {
 sub narrow {
     my ($what, $text) = @_;
     my @wide = grep { length > 80 && !m{^\s+/\S+$} } split /\n/, $text;
+    like $text, qr/^\S.*\n\s*\S/, "$what --help says something";
     is "@wide", '', "$what --help fits 80 columns";
 }
-narrow($_, (run("$bin/../$_", '--help'))[1]) for sort keys %page_of;
-narrow('rbe-admin', (run("$bin/rbe-admin", '--help'))[1]);
+narrow($_, (run($_, '--help'))[1]) for './bootstrap', glob "$bin/* $bin/../cgi-bin/*.fcgi";
 narrow("rbe-admin $_", (run("$bin/rbe-admin", split(/ /), '--help'))[1]) for @verbs;
 
 # A page for each program.
 for my $program (map { s{.*/}{}r } glob "$bin/* $bin/../libexec/rbe/*") {
     ok -e "share/man/$program.1" || -e "share/man/$program.8", "$program has a manual page";
+}
+for my $program (map { s{.*/}{}r } glob "$bin/../cgi-bin/*.fcgi") {
+    like page('rbe-fcgi.8'), qr/^\.Sh NAME\n(?:\.Nm .*\n)*\.Nm \Q$program\E(?: ,)?$/m, "$program is one that rbe-fcgi.8 is about";
 }
 
 # Well-formed pages, each with the references it makes.
@@ -85,8 +89,9 @@ my ($mandoc) = grep { -x } map { "$_/mandoc" } split(/:/, $ENV{PATH});
 for my $name (@pages) {
     SKIP: {
         skip 'no mandoc', 1 if !$mandoc;
-        ($status, $out, $err) = run($mandoc, '-Tlint', '-W', 'warning', "share/man/$name");
-        is "$status $out$err", '0 ', "$name is well-formed";
+        # Which pages of others are installed is this machine's matter.
+        ($status, $out) = run($mandoc, '-Tlint', "share/man/$name");
+        is join("\n", grep { !/referenced manual not found/ } split /\n/, $out), '', "$name is well-formed, and of good style";
     }
     for my $xr (page($name) =~ /^\.Xr (rbe\S* \d)/mg) {
         ok -e 'share/man/' . ($xr =~ tr/ /./r), "$name refers to $xr";
