@@ -9,7 +9,7 @@
 #include "lib/core/answer.h"
 #include "lib/core/demand.h"
 #include "lib/core/vercmp.h"
-#include "lib/store/version.h"
+#include "lib/store/lookup.h"
 
 static const char *const updates[RBE_UPDATE_MAX] = {
     [RBE_UPDATE_UNTOLD] = NULL,
@@ -24,15 +24,15 @@ struct search {
     const struct rbe_question *q;
     struct rbe_arena *arena;
     struct rbe_err *e;
-    struct rbe_resource resource;
-    struct rbe_version version;  /* the latest */
-    struct rbe_package package;  /* its full package for this client */
+    struct rbe_lookup of;
+    struct rbe_lookup_offer best;        /* the latest */
+    struct rbe_lookup_offered given;     /* and what of it this client gets */
 };
 
 /* The version the client is on. */
 struct standing {
-    struct rbe_version version;
-    bool known;                  /* version holds its row; else there is only the name */
+    struct rbe_lookup_standing at;
+    bool known;                  /* `at` is what the database says; else there is only the order of its name */
 };
 
 const char *rbe_update_name(enum rbe_update update)
@@ -48,14 +48,14 @@ static enum rbe_code not_found(struct rbe_err *e)
 /* ---- which is latest ---- */
 
 /* Offers of one parser: by key, then by number. */
-static int offer_cmp(const struct rbe_offer *a, const struct rbe_offer *b)
+static int offer_cmp(const struct rbe_lookup_offer *a, const struct rbe_lookup_offer *b)
 {
     int way = rbe_verkey_cmp(a->order_key, a->order_len, b->order_key, b->order_len);
 
     return way ? way : (a->number > b->number) - (a->number < b->number);
 }
 
-static bool beaten(const struct rbe_offer *offers, size_t n, const struct rbe_offer *o)
+static bool beaten(const struct rbe_lookup_offer *offers, size_t n, const struct rbe_lookup_offer *o)
 {
     for (size_t i = 0; i < n; i++)
         if (offers[i].order_by == o->order_by && offer_cmp(&offers[i], o) > 0)
@@ -63,19 +63,19 @@ static bool beaten(const struct rbe_offer *offers, size_t n, const struct rbe_of
     return false;
 }
 
-static bool more_specific(const struct rbe_offer *a, const struct rbe_offer *b)
+static bool more_specific(const struct rbe_lookup_offer *a, const struct rbe_lookup_offer *b)
 {
     return (a->system != 0) + (a->arch != 0) > (b->system != 0) + (b->arch != 0);
 }
 
 /* The winners of the parsers meet by number; the same version offered for several platforms goes to the closest one. n
  * > 0. */
-static const struct rbe_offer *choose(const struct rbe_offer *offers, size_t n)
+static const struct rbe_lookup_offer *choose(const struct rbe_lookup_offer *offers, size_t n)
 {
-    const struct rbe_offer *best = NULL;
+    const struct rbe_lookup_offer *best = NULL;
 
     for (size_t i = 0; i < n; i++) {
-        const struct rbe_offer *o = &offers[i];
+        const struct rbe_lookup_offer *o = &offers[i];
 
         if (beaten(offers, n, o))
             continue;
@@ -88,17 +88,14 @@ static const struct rbe_offer *choose(const struct rbe_offer *offers, size_t n)
 static enum rbe_code find_latest(struct search *s)
 {
     struct rbe_store *store = s->app->store;
-    struct rbe_offer *offers;
+    struct rbe_lookup_offer *offers;
     size_t n;
 
-    RBE_TRY(rbe_resource_get(store, s->q->rid, s->arena, &s->resource, s->e));
-    RBE_TRY(rbe_offer_list(store, s->resource.id, (int)s->q->channel, (int)s->q->system, (int)s->q->arch, s->arena,
-                           &offers, &n, s->e));
+    RBE_TRY(rbe_lookup_offers(store, &s->of, s->arena, &offers, &n, s->e));
     if (n == 0)
         return not_found(s->e);
-    const struct rbe_offer *best = choose(offers, n);
-    RBE_TRY(rbe_version_get(store, best->version, s->arena, &s->version, s->e));
-    return rbe_package_get(store, best->package, s->arena, &s->package, s->e);
+    s->best = *choose(offers, n);
+    return rbe_lookup_offered(store, &s->best, s->arena, &s->given, s->e);
 }
 
 /* ---- where the client stands ---- */
@@ -113,25 +110,40 @@ static const char *with_plus(struct rbe_arena *arena, const char *name)
     return text;
 }
 
+static enum rbe_code find_version(const struct search *s, const char *name, struct standing *ret)
+{
+    return rbe_lookup_standing(s->app->store, s->best.resource, name, &s->of, s->arena, &ret->at, &ret->known, s->e);
+}
+
+/* The latest itself, of which all is known. */
+static struct rbe_lookup_standing on_latest(const struct search *s)
+{
+    const struct rbe_lookup_offer *b = &s->best;
+
+    return (struct rbe_lookup_standing){
+        .version = b->version, .number = b->number, .order_by = b->order_by, .order_key = b->order_key,
+        .order_len = b->order_len, .package = b->package, .system = b->system, .arch = b->arch,
+        .has_tree = s->given.has_tree};
+}
+
 static enum rbe_code find_standing(const struct search *s, struct standing *ret)
 {
-    struct rbe_store *store = s->app->store;
     const char *name = s->q->current;
     struct rbe_verkey key;
 
     *ret = (struct standing){0};
     if (!name[0])
         return RBE_OK;
-    if (strcmp(name, s->version.name) == 0) {
-        *ret = (struct standing){.version = s->version, .known = true};
+    if (strcmp(name, s->given.name) == 0) {
+        *ret = (struct standing){.at = on_latest(s), .known = true};
         return RBE_OK;
     }
-    RBE_TRY(rbe_version_find(store, s->resource.id, name, s->arena, &ret->version, &ret->known, s->e));
+    RBE_TRY(find_version(s, name, ret));
     if (!ret->known && strchr(name, ' ')) {
         rbe_verkey_of(name, &key);
         const char *plus = with_plus(s->arena, name);
 
-        RBE_TRY(rbe_version_find(store, s->resource.id, plus, s->arena, &ret->version, &ret->known, s->e));
+        RBE_TRY(find_version(s, plus, ret));
         if (!ret->known && key.parser == 0)
             name = plus;
     }
@@ -140,18 +152,24 @@ static enum rbe_code find_standing(const struct search *s, struct standing *ret)
     rbe_verkey_of(name, &key);
     unsigned char *bytes = rbe_arena_alloc(s->arena, key.len);
     memcpy(bytes, key.bytes, key.len);
-    ret->version = (struct rbe_version){.order_by = key.parser, .order_key = bytes, .order_len = key.len};
+    ret->at = (struct rbe_lookup_standing){.order_by = key.parser, .order_key = bytes, .order_len = key.len};
     return RBE_OK;
+}
+
+static bool stands_on_latest(const struct search *s, const struct standing *on)
+{
+    return on->known && on->at.version == s->best.version;
 }
 
 /* Whether the client needs no update. An unknown version has no number, so it can only be judged by its name. */
 static bool is_latest(const struct search *s, const struct standing *on)
 {
-    const struct rbe_version *a = &on->version, *b = &s->version;
+    const struct rbe_lookup_standing *a = &on->at;
+    const struct rbe_lookup_offer *b = &s->best;
 
     if (on->known && a->withdrawn_at)
         return false;
-    if (s->resource.order == RBE_ORDER_PUBLISHED)
+    if (b->order == RBE_ORDER_PUBLISHED)
         return on->known && a->number >= b->number;
     if (a->order_by != b->order_by || (!on->known && a->order_by == 0))
         return false;
@@ -161,88 +179,62 @@ static bool is_latest(const struct search *s, const struct standing *on)
 
 /* ---- the package that takes it from there ---- */
 
-/* The full package this client was given at that version: the closest one to its platform. */
-static enum rbe_code find_source(const struct search *s, int64_t version, struct rbe_package *ret, bool *ret_found)
-{
-    const int system = (int)s->q->system, arch = (int)s->q->arch;
-    const int places[][2] = {{system, arch}, {system, RBE_ARCH_ANY}, {RBE_SYSTEM_ANY, RBE_ARCH_ANY}};
-
-    *ret_found = false;
-    for (size_t i = 0; i < RBE_COUNT(places) && !*ret_found; i++) {
-        if (i && memcmp(places[i], places[i - 1], sizeof(places[i])) == 0)
-            continue;
-        RBE_TRY(rbe_package_find(s->app->store, version, places[i][0], places[i][1], s->arena, ret, ret_found, s->e));
-    }
-    return RBE_OK;
-}
-
-static bool has_tree(const struct rbe_package *p)
-{
-    static const unsigned char none[sizeof(p->tree)];
-
-    return memcmp(p->tree, none, sizeof(none)) != 0;
-}
-
 /* Only pairs that a builder would take, so that nobody's asking fills the counters with others. */
-static bool buildable(const struct search *s, const struct rbe_package *source)
+static void note_way(const struct search *s, const struct rbe_lookup_standing *from, struct rbe_latest *ret)
 {
-    return source->system == s->package.system && source->arch == s->package.arch && !source->purged_at &&
-           has_tree(source) && has_tree(&s->package);
-}
-
-static void note_way(const struct search *s, const struct rbe_package *source, struct rbe_latest *ret)
-{
-    if (!buildable(s, source))
+    if (from->system != s->best.system || from->arch != s->best.arch || from->purged_at || !from->has_tree ||
+        !s->given.has_tree)
         return;
-    ret->stands_at = source->id;
-    ret->goes_to = s->package.id;
+    ret->stands_at = from->package;
+    ret->goes_to = s->best.package;
 }
 
 /* Finds the smallest incremental that this client can apply. */
 static enum rbe_code find_patch(const struct search *s, const struct standing *on, struct rbe_latest *l,
                                 struct rbe_package *ret, bool *ret_found)
 {
-    struct rbe_package source, *patches;
+    struct rbe_package *patches;
     size_t n;
 
     *ret_found = false;
-    if (!on->known || s->resource.update != RBE_RESOURCE_INCREMENTAL)
+    if (!on->known || !on->at.package || s->best.update != RBE_RESOURCE_INCREMENTAL)
         return RBE_OK;
-    RBE_TRY(find_source(s, on->version.id, &source, ret_found));
-    if (!*ret_found)
-        return RBE_OK;
-    *ret_found = false;
-    note_way(s, &source, l);
-    RBE_TRY(rbe_package_patches(s->app->store, s->package.id, source.id, s->arena, &patches, &n, s->e));
+    note_way(s, &on->at, l);
+    RBE_TRY(rbe_package_patches(s->app->store, s->best.package, on->at.package, s->arena, &patches, &n, s->e));
     for (size_t i = 0; i < n && !*ret_found; i++) {
         if (patches[i].format != RBE_FORMAT_FILES && !(s->q->formats & RBE_FORMAT_BIT(patches[i].format)))
             continue;
         *ret = patches[i];
-        *ret_found = ret->size < s->package.size;
+        *ret_found = ret->size < s->given.size;
     }
     return RBE_OK;
 }
 
+static void give(struct rbe_latest *l, int64_t package, enum rbe_format format, int64_t size,
+                 const unsigned char sha256[static RBE_SHA256_SIZE])
+{
+    l->grant.kind = RBE_GRANT_DOWNLOAD;
+    l->grant.package = package;
+    l->format = format;
+    l->file_size = size;
+    memcpy(l->sha256, sha256, sizeof(l->sha256));
+}
+
 static enum rbe_code decide(const struct search *s, const struct standing *on, struct rbe_latest *ret)
 {
-    const struct rbe_package *given = &s->package;
     struct rbe_package patch;
     bool found = false;
 
     ret->update = is_latest(s, on) ? RBE_UPDATE_NONE : RBE_UPDATE_FULL;
-    if (ret->update == RBE_UPDATE_NONE && on->known && on->version.id == s->version.id)
-        note_way(s, given, ret);
+    if (ret->update == RBE_UPDATE_NONE && stands_on_latest(s, on))
+        note_way(s, &on->at, ret);
     if (ret->update == RBE_UPDATE_FULL)
         RBE_TRY(find_patch(s, on, ret, &patch, &found));
     if (found) {
-        given = &patch;
         ret->update = RBE_UPDATE_INCREMENTAL;
-    }
-    ret->format = given->format;
-    ret->file_size = given->size;
-    memcpy(ret->sha256, given->sha256, sizeof(ret->sha256));
-    ret->grant.kind = RBE_GRANT_DOWNLOAD;
-    ret->grant.package = given->id;
+        give(ret, patch.id, patch.format, patch.size, patch.sha256);
+    } else
+        give(ret, s->best.package, RBE_FORMAT_FULL, s->given.size, s->given.sha256);
     return RBE_OK;
 }
 
@@ -254,18 +246,18 @@ static enum rbe_code search(struct search *s, struct rbe_latest *ret)
     RBE_TRY(find_latest(s));
     RBE_TRY(find_standing(s, &on));
     *ret = (struct rbe_latest){
-        .rid = s->resource.rid,
-        .version_name = s->version.name,
-        .version_number = s->version.number,
-        .channel = (enum rbe_channel)s->version.channel,
-        .system = (enum rbe_system)s->package.system,
-        .arch = (enum rbe_arch)s->package.arch,
-        .named = on.known && on.version.id == s->version.id,
-        .release_note = s->version.release_note,
-        .custom_data = s->version.custom_data,
-        .published_at = s->version.created_at,
-        .resource = s->resource.id,
-        .access = s->resource.access,
+        .rid = s->q->rid,
+        .version_name = s->given.name,
+        .version_number = s->best.number,
+        .channel = (enum rbe_channel)s->best.channel,
+        .system = (enum rbe_system)s->best.system,
+        .arch = (enum rbe_arch)s->best.arch,
+        .named = stands_on_latest(s, &on),
+        .release_note = s->given.release_note,
+        .custom_data = s->given.custom_data,
+        .published_at = s->given.published_at,
+        .resource = s->best.resource,
+        .access = s->best.access,
     };
     return decide(s, &on, ret);
 }
@@ -309,7 +301,8 @@ static void withhold(struct rbe_latest *ret)
 static enum rbe_code find_anew(struct rbe_app *app, const struct rbe_question *q, struct rbe_arena *arena,
                                struct rbe_latest *ret, struct rbe_err *e)
 {
-    struct search s = {.app = app, .q = q, .arena = arena, .e = e};
+    struct search s = {.app = app, .q = q, .arena = arena, .e = e,
+                       .of = {.rid = q->rid, .channel = (int)q->channel, .system = (int)q->system, .arch = (int)q->arch}};
 
     RBE_TRY(rbe_store_snapshot_begin(app->store, e));
     enum rbe_code code = search(&s, ret);

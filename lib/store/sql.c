@@ -6,7 +6,6 @@
 #define VERSION                                                                                                    \
     "v.id, v.resource, v.name, v.number, v.channel, v.order_by, v.order_key, v.release_note, v.custom_data, "      \
     "v.created_at, v.withdrawn_at"
-#define OFFER "version, package, number, channel, system, arch, order_by, order_key"
 #define PACKAGE                                                                                                    \
     "p.id, p.version, p.system, p.arch, p.format, p.target, p.source, p.file_type, p.path, p.size, p.sha256, "     \
     "p.tree, p.files, p.created_at, p.purged_at, p.removed_at"
@@ -22,6 +21,10 @@
 #define JOB                                                                                                        \
     "id, kind, subject, target, source, format, weight, state, tries, created_at, run_at, leased_at, finished_at, " \
     "host, pid, start, note, payload, bytes, cpu_ms, rss_bytes"
+
+/* The places that a client on system ?3 and arch ?4 is served from. */
+#define CLIENT_OF(t)                                                                                               \
+    "((+" t ".system = ?3 AND +" t ".arch IN (0, ?4)) OR (+" t ".system = 0 AND +" t ".arch = 0))"
 
 /* An order key counts only under its own parser, and not at all where the resource is ordered as published. */
 #define OFFER_BY "CASE r.ordering WHEN 0 THEN v.order_by ELSE 0 END"
@@ -107,14 +110,21 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
         RELEASES("offer wrong", "SELECT count(*) FROM (SELECT * FROM (SELECT " OFFER_ALL " FROM offer WHERE resource = ?1 "
                                 "EXCEPT " OFFERS_AS_THEY_SHOULD_BE ") UNION ALL SELECT * FROM ("
                                 OFFERS_AS_THEY_SHOULD_BE " EXCEPT SELECT " OFFER_ALL " FROM offer WHERE resource = ?1))"),
-    /* Three places looked up one by one: IN with values would build a table at every run. */
-    [RBE_SQL_OFFER_LIST] =
-        RELEASES("offer list", "SELECT " OFFER " FROM offer "
-                               "WHERE resource = ?1 AND system = ?2 AND arch = ?3 AND channel <= ?4 "
-                               "UNION ALL SELECT " OFFER " FROM offer "
-                               "WHERE resource = ?1 AND system = ?2 AND arch = 0 AND channel <= ?4 AND ?3 <> 0 "
-                               "UNION ALL SELECT " OFFER " FROM offer "
-                               "WHERE resource = ?1 AND system = 0 AND arch = 0 AND channel <= ?4 AND ?2 <> 0"),
+    /* All that a client at any platform is offered lies side by side, so it is walked; the plus keeps the planner from looking
+     * up places one by one, which builds a table at every run. */
+    [RBE_SQL_LOOKUP_OFFERS] =
+        RELEASES("lookup offers", "SELECT o.version, o.package, o.number, o.channel, o.system, o.arch, o.order_by, "
+                                  "o.order_key, r.id, r.update_type, r.access, r.ordering FROM resource r "
+                                  "JOIN offer o ON o.resource = r.id AND +o.channel <= ?2 AND " CLIENT_OF("o") " "
+                                  "WHERE r.rid = ?1"),
+    [RBE_SQL_LOOKUP_OFFERED] =
+        RELEASES("lookup offered", "SELECT v.name, v.release_note, v.custom_data, v.created_at, p.size, p.sha256, p.tree "
+                                   "FROM version v JOIN package p ON p.id = ?2 WHERE v.id = ?1"),
+    [RBE_SQL_LOOKUP_STANDING] =
+        RELEASES("lookup standing", "SELECT v.id, v.number, v.withdrawn_at, v.order_by, v.order_key, "
+                                    "p.id, p.system, p.arch, p.purged_at, p.tree FROM version v "
+                                    "LEFT JOIN package p ON p.version = v.id AND p.format = 0 AND " CLIENT_OF("p") " "
+                                    "WHERE v.resource = ?1 AND v.name = ?2 ORDER BY p.system DESC, p.arch DESC LIMIT 1"),
 
     [RBE_SQL_PACKAGE_PUT] =
         RELEASES("package put", "INSERT INTO package (version, system, arch, format, target, source, file_type, path, "

@@ -124,31 +124,3 @@ enum rbe_code rbe_offer_refresh(struct rbe_store *s, int64_t resource, struct rb
     RBE_TRY(rbe_sql_run(s, RBE_SQL_OFFER_CLEAR, RBE_DB_VALUES(rbe_db_int(resource)), NULL, e));
     return rbe_sql_run(s, RBE_SQL_OFFER_FILL, RBE_DB_VALUES(rbe_db_int(resource)), NULL, e);
 }
-
-static void read_offer(struct rbe_db_stmt *st, struct rbe_arena *arena, void *ret)
-{
-    struct rbe_offer *o = ret;
-
-    *o = (struct rbe_offer){
-        .version = rbe_db_get_int(st, 0),
-        .package = rbe_db_get_int(st, 1),
-        .number = rbe_db_get_int(st, 2),
-        .channel = (int)rbe_db_get_int(st, 3),
-        .system = (int)rbe_db_get_int(st, 4),
-        .arch = (int)rbe_db_get_int(st, 5),
-        .order_by = (int)rbe_db_get_int(st, 6),
-    };
-    o->order_key = rbe_db_get_blob(st, 7, arena, &o->order_len);
-}
-
-enum rbe_code rbe_offer_list(struct rbe_store *s, int64_t resource, int channel, int system, int arch,
-                             struct rbe_arena *arena, struct rbe_offer **ret, size_t *ret_n, struct rbe_err *e)
-{
-    void *rows;
-
-    RBE_TRY(rbe_sql_list(s, RBE_SQL_OFFER_LIST,
-                         RBE_DB_VALUES(rbe_db_int(resource), rbe_db_int(system), rbe_db_int(arch), rbe_db_int(channel)),
-                         read_offer, sizeof(**ret), arena, &rows, ret_n, e));
-    *ret = rows;
-    return RBE_OK;
-}

@@ -5,7 +5,8 @@
  *
  * An offer is derived state: for each (resource, channel, system, arch, parser) the greatest version that has a full
  * package there. rbe_offer_refresh makes a resource's offers anew from its versions; whoever changes versions or full
- * packages calls it in the same transaction, so an answer never walks all versions of a resource.
+ * packages calls it in the same transaction, so an answer never walks all versions of a resource
+ * (lib/store/lookup reads them).
  */
 #ifndef RBE_STORE_VERSION_H
 #define RBE_STORE_VERSION_H
@@ -54,20 +55,8 @@ enum rbe_code rbe_version_list(struct rbe_store *s, const struct rbe_version_fil
                                struct rbe_version **ret, size_t *ret_n, int64_t *ret_total, struct rbe_err *e)
     RBE_MUST_USE;
 
-struct rbe_offer {
-    int64_t version, package;    /* row ids; the package is a full one */
-    int64_t number;
-    int channel, system, arch;
-    int order_by;
-    const void *order_key;
-    size_t order_len;
-};
 enum rbe_code rbe_offer_refresh(struct rbe_store *s, int64_t resource, struct rbe_err *e) RBE_MUST_USE;
 /* Offers that are there and should not be, and the other way round. */
 enum rbe_code rbe_offer_count_wrong(struct rbe_store *s, int64_t resource, int64_t *ret, struct rbe_err *e) RBE_MUST_USE;
-/* The offers of a resource on channels 0..channel for (system,arch), (system,any) and (any,any); `any` is 0 in both. */
-enum rbe_code rbe_offer_list(struct rbe_store *s, int64_t resource, int channel, int system, int arch,
-                             struct rbe_arena *arena, struct rbe_offer **ret, size_t *ret_n, struct rbe_err *e)
-    RBE_MUST_USE;
 
 #endif

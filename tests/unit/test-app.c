@@ -4,8 +4,7 @@
 #include <sys/stat.h>
 
 #include "lib/core/vercmp.h"
-#include "lib/store/package.h"
-#include "lib/store/resource.h"
+#include "lib/store/lookup.h"
 #include "lib/store/version.h"
 
 static void assert_dir(struct apphome *h, const char *below)
@@ -156,7 +155,8 @@ static void test_reorder(void **state)
 
     must(h, rbe_app_migrate(&h->settings, NULL, &h->err));
     for (int i = 0; i < RESOURCES; i++) {
-        struct rbe_offer *offers;
+        const struct rbe_lookup of = {.rid = r[i].rid, .channel = 2};
+        struct rbe_lookup_offer *offers;
         size_t n;
 
         for (int k = 1; k <= VERSIONS; k += 37) {
@@ -168,7 +168,7 @@ static void test_reorder(void **state)
             assert_int_equal(v.order_len, key.len);
             assert_memory_equal(v.order_key, key.bytes, key.len);
         }
-        must(h, rbe_offer_list(s, r[i].id, 2, 0, 0, &h->arena, &offers, &n, &h->err));
+        must(h, rbe_lookup_offers(s, &of, &h->arena, &offers, &n, &h->err));
         assert_int_equal(n, 1);
         assert_int_equal(offers[0].number, 1);
         assert_int_equal(offers[0].order_by, 1);

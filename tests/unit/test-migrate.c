@@ -10,8 +10,8 @@
 
 #include "lib/store/cdk.h"
 #include "lib/store/job.h"
+#include "lib/store/lookup.h"
 #include "lib/store/migrate.h"
-#include "lib/store/package.h"
 #include "lib/store/token.h"
 #include "lib/store/version.h"
 #include "tests/unit/storehome.h"
@@ -206,7 +206,8 @@ static void test_first_release_to_now(void **state)
     struct rbe_token *tokens;
     struct rbe_cdk cdk;
     struct rbe_job *jobs;
-    struct rbe_offer *offers;
+    struct rbe_lookup_offer *offers;
+    const struct rbe_lookup of = {.rid = "app", .system = 1, .arch = 2};
     size_t n;
 
     must(h, rbe_db_script(db, "fill", releases, &h->err));
@@ -229,7 +230,7 @@ static void test_first_release_to_now(void **state)
     must(h, rbe_version_get(h->store, 12, &h->arena, &v, &h->err));
     assert_string_equal(v.name, "2.0.0");
     assert_int_equal(v.withdrawn_at, 300);
-    must(h, rbe_offer_list(h->store, 7, 0, 1, 2, &h->arena, &offers, &n, &h->err));
+    must(h, rbe_lookup_offers(h->store, &of, &h->arena, &offers, &n, &h->err));
     assert_int_equal(n, 1);
     assert_int_equal(offers->package, 21);
     must(h, rbe_token_list(h->store, &h->arena, &tokens, &n, &h->err));

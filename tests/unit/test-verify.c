@@ -4,6 +4,7 @@
 #include "lib/core/verify.h"
 #include "lib/core/wish.h"
 #include "lib/core/work.h"
+#include "lib/store/lookup.h"
 
 struct seen {
     int count[RBE_FINDING_MAX];
@@ -221,8 +222,9 @@ static void test_repair_patches(void **state)
 static void test_repair_offers(void **state)
 {
     struct site *s = *state;
+    const struct rbe_lookup of = {.rid = "app", .channel = 2, .system = RBE_SYSTEM_LINUX, .arch = RBE_ARCH_AMD64};
     struct rbe_verified sum;
-    struct rbe_offer *offers;
+    struct rbe_lookup_offer *offers;
     struct seen seen;
     size_t n;
 
@@ -237,7 +239,7 @@ static void test_repair_offers(void **state)
     must(s, rbe_verify_run(s->app, &(struct rbe_verify){.repair = true}, &sum, &s->err));
     assert_int_equal(sum.repaired, 1);
     assert_int_equal(verify(s, &seen).findings, 0);
-    must(s, rbe_offer_list(s->app->store, 1, 2, RBE_SYSTEM_LINUX, RBE_ARCH_AMD64, &s->arena, &offers, &n, &s->err));
+    must(s, rbe_lookup_offers(s->app->store, &of, &s->arena, &offers, &n, &s->err));
     assert_int_equal(n, 1);
     assert_int_equal(offers->channel, 2);
 }

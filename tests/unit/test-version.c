@@ -5,8 +5,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "lib/store/package.h"
-#include "lib/store/resource.h"
+#include "lib/store/lookup.h"
 #include "lib/store/version.h"
 #include "tests/unit/storehome.h"
 
@@ -47,18 +46,19 @@ static int64_t package(struct home *h, int64_t of, int system, int arch)
     return p.id;
 }
 
-static size_t offers(struct home *h, int64_t of, int channel, int system, int arch, struct rbe_offer **ret)
+static size_t offers(struct home *h, const char *rid, int channel, int system, int arch, struct rbe_lookup_offer **ret)
 {
+    const struct rbe_lookup of = {.rid = rid, .channel = channel, .system = system, .arch = arch};
     size_t n;
 
-    must(h, rbe_offer_list(h->store, of, channel, system, arch, &h->arena, ret, &n, &h->err));
+    must(h, rbe_lookup_offers(h->store, &of, &h->arena, ret, &n, &h->err));
     return n;
 }
 
-static bool offered(struct home *h, int64_t of, int channel, int system, int arch, int64_t version_id)
+static bool offered(struct home *h, const char *rid, int channel, int system, int arch, int64_t version_id)
 {
-    struct rbe_offer *list;
-    size_t n = offers(h, of, channel, system, arch, &list);
+    struct rbe_lookup_offer *list;
+    size_t n = offers(h, rid, channel, system, arch, &list);
 
     for (size_t i = 0; i < n; i++)
         if (list[i].version == version_id)
@@ -235,31 +235,31 @@ static void test_offer_places(void **state)
     home_commit(h);
     for (int ask = 0; ask < 27; ask++) {
         int channel = ask / 9, system = ask / 3 % 3, arch = ask % 3;
-        struct rbe_offer *list;
+        struct rbe_lookup_offer *list;
         size_t want = 0;
 
         for (int at = 0; at < 27; at++) {
             int c = at / 9, s = at / 3 % 3, a = at % 3;
             bool fits = c <= channel && ((s == system && a == arch) || (s == system && a == 0) || (s == 0 && a == 0));
 
-            assert_int_equal(offered(h, app, channel, system, arch, ids[c][s][a]), fits);
+            assert_int_equal(offered(h, "app", channel, system, arch, ids[c][s][a]), fits);
             want += fits;
         }
-        assert_int_equal(offers(h, app, channel, system, arch, &list), want);
+        assert_int_equal(offers(h, "app", channel, system, arch, &list), want);
     }
 }
 
 static void test_offer_fields(void **state)
 {
     struct home *h = *state;
-    struct rbe_offer *list;
+    struct rbe_lookup_offer *list;
 
     home_begin(h);
     int64_t app = resource(h, "app", RBE_ORDER_VERSION), id = version(h, app, "key", BETA, 2);
     int64_t file = package(h, id, LINUX, AMD64);
     must(h, rbe_offer_refresh(h->store, app, &h->err));
     home_commit(h);
-    assert_int_equal(offers(h, app, ALPHA, LINUX, AMD64, &list), 1);
+    assert_int_equal(offers(h, "app", ALPHA, LINUX, AMD64, &list), 1);
     assert_int_equal(list[0].version, id);
     assert_int_equal(list[0].package, file);
     assert_int_equal(list[0].number, 1);
@@ -269,15 +269,15 @@ static void test_offer_fields(void **state)
     assert_int_equal(list[0].order_by, 2);
     assert_int_equal(list[0].order_len, 3);
     assert_memory_equal(list[0].order_key, "key", 3);
-    assert_int_equal(offers(h, app, STABLE, LINUX, AMD64, &list), 0);
-    assert_int_equal(offers(h, app + 1, ALPHA, LINUX, AMD64, &list), 0);
+    assert_int_equal(offers(h, "app", STABLE, LINUX, AMD64, &list), 0);
+    assert_int_equal(offers(h, "none", ALPHA, LINUX, AMD64, &list), 0);
 }
 
 /* The greatest of each parser, equal ones by number, and of those no parser takes the last. */
 static void test_offer_greatest(void **state)
 {
     struct home *h = *state;
-    struct rbe_offer *list;
+    struct rbe_lookup_offer *list;
 
     home_begin(h);
     int64_t app = resource(h, "app", RBE_ORDER_VERSION);
@@ -291,17 +291,17 @@ static void test_offer_greatest(void **state)
     version(h, app, "99", STABLE, 1);    /* has no package at all */
     package(h, version(h, app, "98", STABLE, 1), WINDOWS, AMD64);
     must(h, rbe_offer_refresh(h->store, app, &h->err));
-    assert_int_equal(offers(h, app, STABLE, LINUX, AMD64, &list), 3);
-    assert_true(offered(h, app, STABLE, LINUX, AMD64, greatest));
-    assert_true(offered(h, app, STABLE, LINUX, AMD64, unordered));
-    assert_true(offered(h, app, STABLE, LINUX, AMD64, other));
+    assert_int_equal(offers(h, "app", STABLE, LINUX, AMD64, &list), 3);
+    assert_true(offered(h, "app", STABLE, LINUX, AMD64, greatest));
+    assert_true(offered(h, "app", STABLE, LINUX, AMD64, unordered));
+    assert_true(offered(h, "app", STABLE, LINUX, AMD64, other));
 
     struct rbe_version same = {.resource = app, .name = "9 again", .order_by = 1, .order_key = "9", .order_len = 1};
     must(h, rbe_version_put(h->store, &same, &h->err));
     package(h, same.id, LINUX, AMD64);
     must(h, rbe_offer_refresh(h->store, app, &h->err));
-    assert_true(offered(h, app, STABLE, LINUX, AMD64, same.id));
-    assert_false(offered(h, app, STABLE, LINUX, AMD64, greatest));
+    assert_true(offered(h, "app", STABLE, LINUX, AMD64, same.id));
+    assert_false(offered(h, "app", STABLE, LINUX, AMD64, greatest));
 
     /* bytes order as numbers from 0 to 255, a longer key behind its beginning */
     struct rbe_version high = {.resource = app, .name = "high", .order_by = 1, .order_key = "\xff", .order_len = 1};
@@ -311,20 +311,20 @@ static void test_offer_greatest(void **state)
     must(h, rbe_version_put(h->store, &longer, &h->err));
     package(h, longer.id, LINUX, AMD64);
     must(h, rbe_offer_refresh(h->store, app, &h->err));
-    assert_true(offered(h, app, STABLE, LINUX, AMD64, high.id));
+    assert_true(offered(h, "app", STABLE, LINUX, AMD64, high.id));
     home_commit(h);
     rbe_autofree char *sql = rbe_strfmt("UPDATE version SET withdrawn_at = 1 WHERE id = %d", (int)high.id);
     home_sql(h, "rbe.db", sql);
     home_begin(h);
     must(h, rbe_offer_refresh(h->store, app, &h->err));
     home_commit(h);
-    assert_true(offered(h, app, STABLE, LINUX, AMD64, longer.id));
+    assert_true(offered(h, "app", STABLE, LINUX, AMD64, longer.id));
 }
 
 static void test_offer_published(void **state)
 {
     struct home *h = *state;
-    struct rbe_offer *list;
+    struct rbe_lookup_offer *list;
 
     home_begin(h);
     int64_t app = resource(h, "app", RBE_ORDER_PUBLISHED);
@@ -335,7 +335,7 @@ static void test_offer_published(void **state)
     package(h, last, LINUX, AMD64);
     must(h, rbe_offer_refresh(h->store, app, &h->err));
     home_commit(h);
-    assert_int_equal(offers(h, app, STABLE, LINUX, AMD64, &list), 1);
+    assert_int_equal(offers(h, "app", STABLE, LINUX, AMD64, &list), 1);
     assert_int_equal(list[0].version, last);
     assert_int_equal(list[0].order_by, 0);
     assert_int_equal(list[0].order_len, 0);
@@ -345,7 +345,7 @@ static void test_offer_published(void **state)
 static void test_offer_withdrawn_and_purged(void **state)
 {
     struct home *h = *state;
-    struct rbe_offer *list;
+    struct rbe_lookup_offer *list;
 
     home_begin(h);
     int64_t app = resource(h, "app", RBE_ORDER_VERSION), other = resource(h, "other", RBE_ORDER_VERSION);
@@ -361,8 +361,8 @@ static void test_offer_withdrawn_and_purged(void **state)
     must(h, rbe_offer_refresh(h->store, app, &h->err));
     must(h, rbe_offer_refresh(h->store, other, &h->err));
     home_commit(h);
-    assert_true(offered(h, app, STABLE, LINUX, AMD64, third));
-    assert_int_equal(offers(h, app, STABLE, LINUX, I386, &list), 0);
+    assert_true(offered(h, "app", STABLE, LINUX, AMD64, third));
+    assert_int_equal(offers(h, "app", STABLE, LINUX, I386, &list), 0);
 
     rbe_autofree char *sql = rbe_strfmt("UPDATE version SET withdrawn_at = 1 WHERE id = %d;"
                                         "UPDATE package SET purged_at = 1 WHERE id = %d", (int)third, (int)purged);
@@ -370,14 +370,14 @@ static void test_offer_withdrawn_and_purged(void **state)
     home_begin(h);
     must(h, rbe_offer_refresh(h->store, app, &h->err));
     home_commit(h);
-    assert_int_equal(offers(h, app, STABLE, LINUX, AMD64, &list), 1);
+    assert_int_equal(offers(h, "app", STABLE, LINUX, AMD64, &list), 1);
     assert_int_equal(list[0].version, first);
     home_sql(h, "rbe.db", "UPDATE version SET withdrawn_at = 1");
     home_begin(h);
     must(h, rbe_offer_refresh(h->store, app, &h->err));
     home_commit(h);
-    assert_int_equal(offers(h, app, STABLE, LINUX, AMD64, &list), 0);
-    assert_true(offered(h, other, STABLE, LINUX, AMD64, elsewhere));
+    assert_int_equal(offers(h, "app", STABLE, LINUX, AMD64, &list), 0);
+    assert_true(offered(h, "other", STABLE, LINUX, AMD64, elsewhere));
 }
 
 int main(void)
