@@ -15,13 +15,15 @@ use Rbe::Test qw(free_port run slurp spew);
 use Time::HiRes qw(sleep time);
 
 $ENV{PATH} .= ':/usr/local/sbin:/usr/sbin:/sbin';
+# Another one where RBE_LIGHTTPD names it.
+sub lighttpd_program { return $ENV{RBE_LIGHTTPD} || 'lighttpd' }
 
 # Whether a module of lighttpd is there.
 sub lighttpd_has {
     my ($module) = @_;
     my $dir = File::Temp->newdir(TMPDIR => 1);
     spew("$dir/conf", "server.document-root = \"$dir\"\nserver.port = 1\nserver.modules = (\"$module\")\n");
-    my ($status, $out, $err) = run('lighttpd', '-tt', '-f', "$dir/conf");
+    my ($status, $out, $err) = run(lighttpd_program(), '-tt', '-f', "$dir/conf");
     return $status == 0 && "$out$err" !~ /\Q$module\E/;
 }
 
@@ -60,7 +62,7 @@ sub lighttpd {
     my ($class, %o) = @_;
     return $class->_start(%o, conf => sub {
         my ($dir, $port) = @_;
-        return <<"CONF", ['lighttpd', '-D', '-f', "$dir/conf"];
+        return <<"CONF", [lighttpd_program(), '-D', '-f', "$dir/conf"];
 server.document-root = "@{[$o{root} // $dir]}"
 server.bind = "127.0.0.1"
 server.port = $port
