@@ -5,6 +5,7 @@ use lib 'tests/lib';
 use Digest::SHA qw(sha256_hex);
 use File::Temp ();
 use Rbe::Place;
+use Rbe::Ssh;
 use Rbe::Test;
 use Rbe::Update;
 use Test::More;
@@ -87,14 +88,16 @@ subtest 'One CDN in front' => sub {
 };
 
 subtest 'CDN plus two regions' => sub {
+    if (my $missing = Rbe::Ssh::missing()) { plan skip_all => $missing }
     my @hosts = map { "$_.example.com" } qw(updates cdn us1 eu1 eu2);
     my %port = map { $_ => free_port() } @hosts;
     my $dir = File::Temp->newdir(TMPDIR => 1);
     mkdir "$dir/$_" or die $! for qw(us1 eu bin);
-    # The ssh on the way to eu1, without the network between: what comes behind the host is run here.
-    chmod 0755, spew("$dir/bin/ssh", "#!/bin/sh\nwhile [ \"\$1\" != eu1.example.com ]; do shift; done\nshift\nexec \"\$@\"\n");
+    # eu1 is a sshd of this machine; the ssh that is found first knows its port and keys.
+    my $ssh = Rbe::Ssh->new(hosts => ['eu1.example.com']);
+    chmod 0755, spew("$dir/bin/ssh", "#!/bin/sh\nPATH=\${PATH#*:}\nexec $ssh->{command} \"\$@\"\n");
     local $ENV{PATH} = "$dir/bin:$ENV{PATH}";
-    my $yaml = (blocks('CDN plus two regions', 'yaml'))[0] =~ s{/mnt/us1}{$dir/us1}r =~ s{:/srv/rbe}{:$dir/eu}r;
+    my $yaml = (blocks('CDN plus two regions', 'yaml'))[0] =~ s{/mnt/us1}{$dir/us1}r =~ s{rbe\@eu1(\S+):/srv/rbe}{$ssh->{user}\@eu1$1:$dir/eu}r;
     my $rbe = serve($yaml, %port);
     my $nginx = (blocks('CDN plus two regions', 'nginx'))[0];
     my %place;
