@@ -14,7 +14,8 @@ enum { RESPAWN_MS = 1000, LOOK_MS = 200 };
 
 /* What a worker leaves behind, in memory that all share. */
 struct outcome {
-    pid_t pid;                   /* 0 when it has ended for good */
+    pid_t pid;                   /* 0 while there is none */
+    bool lost;                   /* it died, and another one is to take its place */
     unsigned failed;
     enum rbe_code code;
     struct rbe_err err;
@@ -63,22 +64,41 @@ static void wait_ms(long ms)
     (void)nanosleep(&t, NULL);
 }
 
-/* Looks after one worker; true while it is there. */
-static bool look_after(struct rbe_app *app, const struct rbe_work *w, struct outcome *o, struct rbe_err *e)
+static enum rbe_code died(int status, struct rbe_err *e)
 {
+    if (WIFSIGNALED(status))
+        return rbe_fail(e, RBE_UNAVAILABLE, "a worker was killed by signal %d (%s)", WTERMSIG(status),
+                        strsignal(WTERMSIG(status)));
+    return rbe_fail(e, RBE_UNAVAILABLE, "a worker ended with status %d", WEXITSTATUS(status));
+}
+
+/* Looks after one worker; true while it is there or is to be. One that died is missed: where nobody stays to start another,
+ * that is what came of it. */
+static bool look_after(struct rbe_app *app, const struct rbe_work *w, struct outcome *o)
+{
+    struct rbe_err ignored = {0};
     int status = 0;
     pid_t got = o->pid ? waitpid(o->pid, &status, WNOHANG) : 0;
 
-    if (got == 0 || (got < 0 && errno == EINTR))
-        return o->pid != 0;
-    o->pid = 0;
-    if (got < 0 || !WIFSIGNALED(status) || !w->watch || (w->stop && *w->stop))
+    if (o->pid && (got == 0 || (got < 0 && errno == EINTR)))
+        return true;
+    if (o->pid) {
+        o->pid = 0;
+        o->lost = got > 0 && status != 0;
+    }
+    if (!o->lost || (w->stop && *w->stop))
         return false;
+    if (!w->watch) {
+        o->lost = false;
+        o->code = died(status, &o->err);
+        return false;
+    }
     wait_ms(RESPAWN_MS);
-    return start(app, w, o, e) == RBE_OK;
+    o->lost = start(app, w, o, &ignored) != RBE_OK;
+    return true;
 }
 
-static void tend(struct rbe_app *app, const struct rbe_work *w, struct outcome *all, unsigned size, struct rbe_err *e)
+static void tend(struct rbe_app *app, const struct rbe_work *w, struct outcome *all, unsigned size)
 {
     bool told = false;
 
@@ -92,7 +112,7 @@ static void tend(struct rbe_app *app, const struct rbe_work *w, struct outcome *
                     (void)kill(all[i].pid, SIGTERM);
         }
         for (unsigned i = 0; i < size; i++)
-            living += look_after(app, w, &all[i], e);
+            living += look_after(app, w, &all[i]);
         if (living == 0)
             return;
         wait_ms(LOOK_MS);
@@ -129,7 +149,7 @@ enum rbe_code rbe_crew_run(struct rbe_app *app, const struct rbe_work *w, unsign
     rbe_app_detach(app);
     for (unsigned i = 0; i < size && code == RBE_OK; i++)
         code = start(app, w, &all[i], e);
-    tend(app, w, all, size, e);
+    tend(app, w, all, size);
     if (code == RBE_OK)
         code = sum_up(all, size, ret_failed, e);
     (void)munmap(all, bytes);

@@ -242,6 +242,27 @@ static void test_crew(void **state)
     assert_int_equal(rbe_crew_size(&s->settings), 1);
 }
 
+static void die(void *arg, const struct rbe_job *j, const char *note, const struct rbe_err *e)
+{
+    (void)arg, (void)j, (void)note, (void)e;
+    (void)raise(SIGKILL);
+}
+
+/* Work that ended because all workers were killed has not gone well. */
+static void test_crew_killed(void **state)
+{
+    struct site *s = *state;
+    struct rbe_package all[RELEASES];
+    unsigned failed = 1;
+
+    publish_some(s, all);
+    for (int f = 0; f < LAST; f++)
+        wish(s, &all[LAST], &all[f]);
+    expect(s, RBE_UNAVAILABLE, rbe_crew_run(s->app, &(struct rbe_work){.report = die}, 2, &failed, &s->err));
+    assert_non_null(strstr(s->err.text, "killed by signal 9"));
+    must(s, rbe_app_reopen(s->app, &s->err));
+}
+
 static volatile sig_atomic_t stop;
 
 static void on_alarm(int number)
@@ -426,6 +447,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_takes_over, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_several_workers, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_crew, site_setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_crew_killed, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_watch_stops, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_databases_away, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_disk_full, site_setup, site_teardown),
