@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "lib/store/job.h"
+#include "lib/wrap/mc.h"
 
 static enum rbe_code usable(const char *path, int mode, struct rbe_err *e)
 {
@@ -20,6 +21,24 @@ static enum rbe_code check_database(struct rbe_app *app, struct rbe_arena *arena
     RBE_TRY(usable(rbe_app_path(app, arena, "db/usage.db"), R_OK | W_OK, e));
     RBE_TRY(rbe_store_meta_find(app->store, "order_rules", arena, &meta, e));
     return rbe_job_count(app->store, 0, &jobs, e);
+}
+
+/* Answers go on without it, only slower: but whoever named servers wants to know that none is there. */
+static enum rbe_code check_cache(struct rbe_app *app, struct rbe_arena *arena, struct rbe_err *e)
+{
+    const struct rbe_conf_list *servers = &app->settings->memcached.servers;
+
+    (void)arena;
+    for (size_t i = 0; i < servers->n; i++) {
+        rbe_autoptr(mc) struct rbe_mc *mc = NULL;
+        rbe_autofree char *value = NULL;
+        size_t len;
+
+        RBE_TRY(rbe_mc_new(servers->v + i, 1, app->settings->memcached.timeout_ms, &mc, e));
+        if (rbe_mc_get(mc, "rbe:health", &value, &len) != RBE_MC_AWAY)
+            return RBE_OK;
+    }
+    return servers->n ? rbe_fail(e, RBE_UNAVAILABLE, "none of memcached.servers answers") : RBE_OK;
 }
 
 static enum rbe_code check_storage(struct rbe_app *app, struct rbe_arena *arena, struct rbe_err *e)
@@ -50,6 +69,7 @@ enum rbe_code rbe_health_check(struct rbe_app *app, const char **ret_reason, str
         {check_database, "the database is not usable"},
         {check_storage, "the storage is not usable"},
         {check_space, "the storage is full"},
+        {check_cache, "the cache is not usable"},
     };
     rbe_auto(arena) struct rbe_arena arena = {0};
 

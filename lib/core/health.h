@@ -4,7 +4,7 @@
 
 #include "lib/core/app.h"
 
-/* Reads from both databases and looks at the storage; about twenty system calls. RBE_UNAVAILABLE: *ret_reason says
+/* Reads from both databases, looks at the storage, and asks memcached where it is configured. RBE_UNAVAILABLE: *ret_reason says
  * what is not usable in words for everybody ("storage is full"), e has the cause for the log. */
 enum rbe_code rbe_health_check(struct rbe_app *app, const char **ret_reason, struct rbe_err *e) RBE_MUST_USE;
 

@@ -55,8 +55,12 @@ for (1 .. 2) {
     $servers[0]->stop;
     $rbe->publish('app', version_name => "2.$_.0", bytes => "two $_");
     is asked('/resources/app/latest'), "2.$_.0", 'a publish while one is away';
+    is $rbe->get('/health')->{status}, 200, 'one server is a cache';
     $servers[1]->stop;
     is asked('/resources/app/latest?current=9'), "2.$_.0", 'none is there';
+    my $health = $rbe->get('/health');
+    is $health->{status}, 503, 'and /health says so';
+    is $health->{json}{reason}, 'the cache is not usable', 'and what it is';
     $_->start for @servers;
     is asked('/resources/app/latest'), "2.$_.0", 'they are back';
 }
