@@ -80,7 +80,7 @@ FUZZ := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/fuzz/fuzz-*.c))
 BENCHES := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/bench/*.c))
 SCRIPTS := $(wildcard tests/http/*.t tests/golden/*.t tests/regress/*.t)
 INVERTED := $(B)/tests/inverted
-PRELOADS := $(B)/tests/faults.so $(B)/tests/folds.so
+PRELOADS := $(B)/tests/faults.so $(B)/tests/folds.so $(B)/tests/clock.so
 
 # What applications embed the updater with, laid out like the prefix.
 UPDATE_LIB := $(B)/lib/librbe-update.a $(B)/lib/pkgconfig/rbe-update.pc $(B)/include/rbe_update.h
@@ -140,7 +140,7 @@ $(UNIT): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/librbe.a
 	$(link) $(CMOCKA_LIBS)
 $(INVERTED): $(B)/obj/tests/lib/inverted.o
 	$(link) $(CMOCKA_LIBS)
-# Loaded into a program by LD_PRELOAD: calls that fail or kill, a file system that folds names.
+# Loaded into a program by LD_PRELOAD: calls that fail or kill, a file system that folds names, another time.
 $(PRELOADS): $(B)/tests/%.so: tests/lib/%.c $(B)/flags
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE -shared -fPIC -O1 $(WARN) -o $@ $< -ldl
 # A fuzz target is one function on (buffer, length): replay.c runs it over its corpus, libFuzzer (FUZZER=1) drives it.
