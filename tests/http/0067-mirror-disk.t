@@ -4,19 +4,13 @@
 use strict;
 use warnings;
 use lib 'tests/lib';
-use Cwd qw(abs_path);
 use File::Temp ();
+use Rbe::Mounts;
 use Rbe::Ssh;
 use Rbe::Test;
 use Test::More;
 
-# The disks are mounted in a name space of this test, where that is allowed, and so are gone with it.
-my @unshare = ('unshare', $> ? '-Urm' : '-m', '--propagation', 'private');
-sub may_mount { my $dir = File::Temp->newdir(TMPDIR => 1); return (run(@unshare, 'mount', '-t', 'tmpfs', 'none', "$dir"))[0] == 0 }
-if (!defined $ENV{RBE_OWN_MOUNTS}) {
-    $ENV{RBE_OWN_MOUNTS} = may_mount() ? 1 : 0;
-    exec @unshare, $^X, abs_path($0) or die $! if $ENV{RBE_OWN_MOUNTS};
-}
+my $own_mounts = Rbe::Mounts::own();
 my $faults = build_dir() . '/tests/faults.so';
 my $sanitized = slurp(build_dir() . '/bin/rbe-batch') =~ /__asan_init/;
 my $dir = File::Temp->newdir(TMPDIR => 1);
@@ -119,7 +113,7 @@ sub full_disk {
     return;
 }
 SKIP: {
-    skip 'no file system may be mounted here', 1 if !$ENV{RBE_OWN_MOUNTS};
+    skip 'no file system may be mounted here', 1 if !$own_mounts;
     full_disk('a directory', "$dir/full", "path: $dir/full");
     my $missing = slurp('/proc/self/uid_map') !~ /^\s*0\s+0\s+4294967295/ ? 'sshd needs real rights' : Rbe::Ssh::missing();
     skip $missing, 1 if $missing;
