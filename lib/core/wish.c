@@ -81,15 +81,16 @@ static int64_t saves_of(const struct rbe_job *j)
     return saves;
 }
 
-/* Whether a target has a place for one more source of that weight; a lighter one that waits makes way. In a
- * transaction. */
-static enum rbe_code make_room(struct rbe_app *app, const struct rbe_wish *w, int64_t weight, struct rbe_arena *arena,
-                               bool *ret, struct rbe_err *e)
+/* Whether a target has a place for one more source of that weight, perhaps that of a lighter one that waits: then
+ * *ret_lighter is its source, else 0. */
+static enum rbe_code has_room(struct rbe_app *app, const struct rbe_wish *w, int64_t weight, struct rbe_arena *arena,
+                              bool *ret, int64_t *ret_lighter, struct rbe_err *e)
 {
     struct rbe_job least;
     int64_t count;
 
     *ret = true;
+    *ret_lighter = 0;
     if (w->tier == RBE_WISH_NAMED || w->format != RBE_FORMAT_FILES)
         return RBE_OK;
     RBE_TRY(rbe_job_count(app->store, w->target->id, &count, e));
@@ -99,16 +100,20 @@ static enum rbe_code make_room(struct rbe_app *app, const struct rbe_wish *w, in
     if (app->settings->batch.max_patches == 0)
         return RBE_OK;
     RBE_TRY(rbe_job_least(app->store, w->target->id, RBE_FORMAT_FILES, weight, arena, &least, ret, e));
-    return *ret ? rbe_job_forget_pair(app->store, w->target->id, least.source, e) : RBE_OK;
+    *ret_lighter = *ret ? least.source : 0;
+    return RBE_OK;
 }
 
 static enum rbe_code put_new(struct rbe_app *app, const struct rbe_wish *w, struct rbe_job *j, bool *ret_new,
                              struct rbe_err *e)
 {
     rbe_auto(arena) struct rbe_arena arena = {0};
-    bool room = true;
+    int64_t lighter;
+    bool room;
 
-    RBE_TRY(make_room(app, w, j->weight, &arena, &room, e));
+    RBE_TRY(has_room(app, w, j->weight, &arena, &room, &lighter, e));
+    if (lighter)
+        RBE_TRY(rbe_job_forget_pair(app->store, w->target->id, lighter, e));
     return room ? rbe_job_put(app->store, j, ret_new, e) : RBE_OK;
 }
 
@@ -123,11 +128,17 @@ enum rbe_code rbe_wish_put(struct rbe_app *app, const struct rbe_wish *w, bool *
     rbe_auto(arena) struct rbe_arena arena = {0};
     const char *subject = subject_of(w, &arena);
     struct rbe_job there;
-    bool found, new = false;
+    bool found, room = true, new = false;
+    int64_t ignored;
 
     if (ret_new)
         *ret_new = false;
     RBE_TRY(rbe_job_find(app->store, RBE_JOB_PATCH, subject, &arena, &there, &found, e));
+    /* Clients on many versions ask every second for what finds no place: no manifest is read for that. */
+    if (!found && !w->saves)
+        RBE_TRY(has_room(app, w, weigh(w, w->target->size), &arena, &room, &ignored, e));
+    if (!room)
+        return RBE_OK;
     int64_t saves = found ? saves_of(&there) : w->saves ? w->saves : expect(app, w);
     struct rbe_job j = {.kind = RBE_JOB_PATCH, .subject = subject, .target = w->target->id, .source = w->source->id,
                         .format = (int)w->format, .weight = weigh(w, saves), .note = "",

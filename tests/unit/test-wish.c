@@ -1,4 +1,8 @@
 /* Which incrementals are queued, and in what order: what is named, what clients are on, what is built ahead. */
+#include <errno.h>
+#include <limits.h>
+#include <sys/inotify.h>
+
 #include "tests/unit/installation.h"
 
 #include "lib/core/demand.h"
@@ -93,6 +97,36 @@ static void test_bounded(void **state)
 }
 
 /* Whoever is asked for more gets a place all the same, as long as one waits that is asked for less. */
+/* What finds no place is refused before anything is read to judge it. */
+static void test_refused_unread(void **state)
+{
+    struct site *s = *state;
+    struct rbe_package all[VERSIONS];
+    rbe_autoclose int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    char event[sizeof(struct inotify_event) + NAME_MAX + 1];
+    const char *path;
+    bool new;
+
+    publish(s, "app", all);
+    s->settings.batch.max_patches = 1;
+    wish(s, &all[LAST], &all[0], RBE_WISH_ASKED, 5, &new);
+    assert_true(new);
+    path = rbe_depot_path(s->app, &s->arena, all[LAST].path);
+    path = rbe_arena_strfmt(&s->arena, "%.*s/manifest", (int)(strrchr(path, '/') - path), path);
+    assert_true(inotify_add_watch(watch, path, IN_OPEN) >= 0);
+    const struct rbe_wish w = {.target = &all[LAST], .source = &all[1], .format = RBE_FORMAT_FILES,
+                               .tier = RBE_WISH_ASKED, .asked = 5};
+    must(s, rbe_wish_put(s->app, &w, &new, &s->err));
+    assert_false(new);
+    assert_int_equal(read(watch, event, sizeof(event)), -1);
+    assert_int_equal(errno, EAGAIN);
+    /* where there is a place, it is judged */
+    s->settings.batch.max_patches = 2;
+    must(s, rbe_wish_put(s->app, &w, &new, &s->err));
+    assert_true(new);
+    assert_true(read(watch, event, sizeof(event)) > 0);
+}
+
 static void test_makes_way(void **state)
 {
     struct site *s = *state;
@@ -324,6 +358,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_once, setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_bounded, setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_refused_unread, setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_makes_way, setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_fold, setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_adds_up, setup, site_teardown),
