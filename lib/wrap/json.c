@@ -10,7 +10,9 @@
 
 #include "lib/base/utf8.h"
 
-enum { DEPTH_MAX = 32 };
+/* What json-c takes for an object, an array, and anything else that is one of several, beside its text: a few bytes of text may
+ * stand for hundreds of memory. */
+enum { DEPTH_MAX = 32, MEMORY_MAX = 1 << 30, OBJECT_COST = 800, ARRAY_COST = 160, VALUE_COST = 200 };
 
 static char null_document;
 
@@ -39,11 +41,12 @@ static size_t word_of(const char *text, size_t len)
 }
 
 /* What json-c lets through even when it is strict: control characters in strings, single quotes, words that are no
- * JSON, such as NaN, and numbers in which no digit follows a '.', an exponent's letter or a sign. Only looks at what
- * stands where; that it makes a value is json-c's part. */
+ * JSON, such as NaN, and numbers in which no digit follows a '.', an exponent's letter or a sign; and what would take more memory
+ * than anybody means it to. Only looks at what stands where; that it makes a value is json-c's part. */
 static const char *fault_of(const char *text, size_t len)
 {
     bool quoted = false;
+    size_t memory = 0;
 
     for (size_t i = 0; i < len; i++) {
         char c = text[i];
@@ -68,6 +71,10 @@ static const char *fault_of(const char *text, size_t len)
             if (!n)
                 return "unknown word";
             i += n - 1;
+        } else {
+            memory += c == '{' ? OBJECT_COST : c == '[' ? ARRAY_COST : c == ',' ? VALUE_COST : 0;
+            if (memory > MEMORY_MAX)
+                return "too many values";
         }
     }
     return NULL;

@@ -140,11 +140,40 @@ static void test_large_numbers(void **state)
     }
 }
 
+/* A few bytes of text that stand for much memory: refused before any of it is taken. */
+static void test_memory(void **state)
+{
+    static const struct {
+        const char *value;
+        size_t n;
+        enum rbe_code want;
+    } cases[] = {
+        {"{}", 2000, RBE_OK}, {"{}", 1200000, RBE_INVALID}, {"[]", 4000000, RBE_INVALID}, {"\"\"", 6000000, RBE_INVALID},
+        {"\"[{,\"", 2000, RBE_OK},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < RBE_COUNT(cases); i++) {
+        rbe_auto(str) struct rbe_str text = {0};
+        rbe_autoptr(json) struct rbe_json *doc = NULL;
+        struct rbe_err e = {0};
+
+        for (size_t k = 0; k < cases[i].n; k++) {
+            rbe_str_putc(&text, k ? ',' : '[');
+            rbe_str_puts(&text, cases[i].value);
+        }
+        rbe_str_putc(&text, ']');
+        assert_int_equal(rbe_json_parse(text.s, text.len, &doc, &e), cases[i].want);
+        if (cases[i].want != RBE_OK)
+            assert_string_equal(e.text, "body: not JSON: too many values");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values), cmocka_unit_test(test_members),       cmocka_unit_test(test_good),
-        cmocka_unit_test(test_bad),    cmocka_unit_test(test_large_numbers),
+        cmocka_unit_test(test_bad),    cmocka_unit_test(test_large_numbers), cmocka_unit_test(test_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
