@@ -11,6 +11,9 @@
 #include "lib/wrap/text.h"
 
 enum { LINKS_MAX = 40, ROOT = 0, NONE = 0 };
+/* Bytes of paths and targets, those of implied directories too, for a tree as such and for each entry it may hold: real trees
+ * have 60 an entry. A tar of a few megabytes could name gigabytes. */
+enum { NAMES_FIXED = 512 * 1024, NAMES_ENTRY = 400 };
 
 struct rbe_rules_span rbe_rules_path(const char *name, size_t len, bool dir)
 {
@@ -185,6 +188,7 @@ struct node {
 struct rbe_rules_tree {
     unsigned rules;
     uint64_t max;
+    uint64_t names;                  /* bytes so far */
     struct node *nodes;
     size_t n, cap;
     size_t *slots;                   /* node indexes, NONE when free; a power of two of them, at most half full */
@@ -316,6 +320,14 @@ static enum rbe_code refuse_case(struct rbe_err *e, struct rbe_rules_span path, 
                        rbe_quote_within(n->name, n->name_len, NARROW).text);
 }
 
+static enum rbe_code count_names(struct rbe_rules_tree *t, size_t n, struct rbe_err *e)
+{
+    t->names += n;
+    if (t->names <= NAMES_FIXED || (t->names - NAMES_FIXED) / NAMES_ENTRY <= t->max)
+        return RBE_OK;
+    return rbe_invalid(e, "file", "limit_names", "the archive's names are too long altogether");
+}
+
 /* The node of a path, made where it is missing. */
 static enum rbe_code walk(struct rbe_rules_tree *t, struct rbe_rules_span path, size_t *ret, struct rbe_err *e)
 {
@@ -333,6 +345,7 @@ static enum rbe_code walk(struct rbe_rules_tree *t, struct rbe_rules_span path, 
             if (t->n > t->max)
                 return rbe_invalid(e, "file", "limit_entries", "the archive holds more than the limit of %llu entries",
                                    (unsigned long long)t->max);
+            RBE_TRY(count_names(t, (size_t)(part.s + part.len - path.s), e));
             child = add_node(t, at, part, key, hash);
         } else if (!is(part, t->nodes[child].name)) {
             return refuse_case(e, path, part, &t->nodes[child]);
@@ -362,6 +375,7 @@ enum rbe_code rbe_rules_put(struct rbe_rules_tree *t, struct rbe_rules_span path
     n->kind = kind;
     n->id = id;
     if (kind == RBE_KIND_LINK) {
+        RBE_TRY(count_names(t, target.len, e));
         n->target = rbe_arena_strndup(&t->arena, target.s, target.len);
         n->target_len = target.len;
     }

@@ -21,7 +21,7 @@ struct rbe_rules_span rbe_rules_path(const char *name, size_t len, bool dir);
 enum rbe_code rbe_rules_name(struct rbe_rules_span path, unsigned rules, struct rbe_err *e) RBE_MUST_USE;
 
 struct rbe_rules_tree;           /* the names of a tree, being gathered */
-/* max_entries bounds what is kept: entries and the directories they imply. */
+/* max_entries bounds what is kept: entries and the directories they imply, and all their names together. */
 struct rbe_rules_tree *rbe_rules_tree_new(unsigned rules, uint64_t max_entries);
 void rbe_rules_tree_free(struct rbe_rules_tree *t);
 RBE_DEFINE_CLEANUP(rules_tree, struct rbe_rules_tree, rbe_rules_tree_free)

@@ -540,6 +540,10 @@ bad('checksum.tar.zst', substr($zst, 0, -4) . 'SUM!', 'broken', 'the archive is 
 bad('behind.tar.zst', $zst . 'junkjunk', 'broken', 'the archive is damaged');
 bad('entries.tar.gz', tgz(map { tfile("f$_", '') } 1 .. 1001), 'limit_entries', 'more than the limit of 1000 entries');
 bad('entries-implied.tar.gz', tgz(map { tfile("a$_/b/c/d", '') } 1 .. 300), 'limit_entries', 'more than the limit of 1000 entries');
+bad('names.tar.gz', tgz(map { my $n = $_; tfile(join('/', map { $_ x 200 } 'a' .. 'o') . "/$n", '') } 1 .. 320), 'limit_names',
+    'names are too long altogether');
+bad('names-implied.tar.gz', tgz(tfile(join('/', ('ab') x 990, 'f'), '')), 'limit_names', 'names are too long altogether');
+bad('names-links.tar.gz', tgz(map { tlink("l$_", 'x/' x 1500) } 1 .. 400), 'limit_names', 'names are too long altogether');
 bad('bomb.tar.gz', tgz(tfile('zeros', "\0" x (65 << 20))), 'limit_bytes', 'unpacks to more than the limit of 67108864 bytes');
 bad('bomb-hard.tar.gz', tgz(tfile('zeros', "\0" x (10 << 20)), map { thard("h$_", 'zeros') } 1 .. 6), 'limit_bytes', 'unpacks to more than the limit');
 bad('bomb-sparse.tar.gz', tgz(pax('GNU.sparse.major' => 1, 'GNU.sparse.minor' => 0, 'GNU.sparse.name' => 'holes', 'GNU.sparse.realsize' => 1 << 45)
