@@ -35,6 +35,7 @@ struct state {
     uint64_t done;
     struct alias *aliases;
     size_t n_aliases, cap_aliases;
+    const struct rbe_zip_entry **patches;    /* those of in->patches, by index */
     struct rbe_arena arena;
 };
 
@@ -64,18 +65,24 @@ static void out_drop(struct state *s)
     rbe_sha256_end(s->hash, ignored);
 }
 
+static enum rbe_code tick(struct state *s, uint64_t more, struct rbe_err *e)
+{
+    const struct rbe_gather *g = s->what;
+
+    s->done += more;
+    return g->tick ? g->tick(g->arg, s->done, g->needs->bytes, e) : RBE_OK;
+}
+
 static enum rbe_code out_put(void *arg, const void *p, size_t n, struct rbe_err *e)
 {
     struct state *s = arg;
-    const struct rbe_gather *g = s->what;
 
     s->out.size += n;
     if (s->out.size > s->out.need->entry->size)
         return rbe_invalid(e, "file", "size", "%s is larger than it should be", s->out.need->entry->path);
     RBE_TRY(rbe_file_write(s->out.fd, p, n, e));
     rbe_sha256_put(s->hash, p, n);
-    s->done += n;
-    return g->tick ? g->tick(g->arg, s->done, g->needs->bytes, e) : RBE_OK;
+    return tick(s, n, e);
 }
 
 static enum rbe_code out_end(struct state *s, struct rbe_err *e)
@@ -191,22 +198,35 @@ static enum rbe_code gather_here(struct state *s, struct rbe_err *e)
 /* ---- out of the package ---- */
 
 /* The file that an entry of the archive is needed for; NULL when it is not. */
-static struct rbe_need *wants(struct state *s, const char *name)
+static struct rbe_need *wants(const struct state *s, const char *path)
 {
-    struct rbe_rules_span span = rbe_rules_path(name, strlen(name), false);
-    rbe_autofree char *path = rbe_strndup(span.s, span.len);
     struct rbe_need *need = rbe_needs_find(s->what->needs, path);
 
     return need && !need->done && need->entry->kind == RBE_KIND_FILE ? need : NULL;
 }
 
+static char *path_of(const char *name)
+{
+    struct rbe_rules_span span = rbe_rules_path(name, strlen(name), false);
+
+    return rbe_strndup(span.s, span.len);
+}
+
+/* Whole files are written, patches noted. */
 static enum rbe_code unpack_zip(struct state *s, const struct rbe_zip *zip, struct rbe_err *e)
 {
+    const struct rbe_incoming *in = s->what->in;
+
+    s->patches = rbe_arena_alloc_array(&s->arena, in->patches.n, sizeof(*s->patches));
     for (size_t i = 0; i < zip->n; i++) {
         const struct rbe_zip_entry *entry = &zip->entries[i];
-        struct rbe_need *need = wants(s, entry->name);
+        rbe_autofree char *path = path_of(entry->name);
+        const struct rbe_entry *patch = rbe_manifest_find(&in->patches, path);
+        struct rbe_need *need = wants(s, path);
 
-        if (!need || !rbe_manifest_find(&s->what->in->whole, need->entry->path))
+        if (patch)
+            s->patches[patch - in->patches.entries] = entry;
+        if (!need || !rbe_manifest_find(&in->whole, path))
             continue;
         RBE_TRY(out_begin(s, need, e));
         RBE_TRY(rbe_zip_read(s->what->in->fd, entry, out_put, s, e));
@@ -217,13 +237,13 @@ static enum rbe_code unpack_zip(struct state *s, const struct rbe_zip *zip, stru
 
 static void put_alias(struct state *s, struct rbe_need *need, const char *target)
 {
-    struct rbe_rules_span span = rbe_rules_path(target, strlen(target), false);
+    rbe_autofree char *from = path_of(target);
 
     if (s->n_aliases == s->cap_aliases) {
         s->cap_aliases = s->cap_aliases ? 2 * s->cap_aliases : 16;
         s->aliases = rbe_realloc(s->aliases, s->cap_aliases * sizeof(*s->aliases));
     }
-    s->aliases[s->n_aliases++] = (struct alias){need, rbe_arena_strndup(&s->arena, span.s, span.len)};
+    s->aliases[s->n_aliases++] = (struct alias){need, rbe_arena_strdup(&s->arena, from)};
 }
 
 static enum rbe_code unpack_tar_file(struct state *s, struct rbe_arc *arc, struct rbe_need *need, struct rbe_err *e)
@@ -246,13 +266,13 @@ static enum rbe_code unpack_tar(struct state *s, struct rbe_err *e)
     RBE_TRY(rbe_arc_open(s->what->in->fd, s->what->in->type, &arc, e));
     for (;;) {
         struct rbe_arc_entry entry;
-        struct rbe_need *need;
         bool end;
 
         RBE_TRY(rbe_arc_next(arc, &entry, &end, e));
         if (end)
             break;
-        need = entry.kind == RBE_ARC_FILE || entry.kind == RBE_ARC_HARDLINK ? wants(s, entry.name) : NULL;
+        rbe_autofree char *path = path_of(entry.name);
+        struct rbe_need *need = entry.kind == RBE_ARC_FILE || entry.kind == RBE_ARC_HARDLINK ? wants(s, path) : NULL;
         if (need && entry.kind == RBE_ARC_FILE)
             RBE_TRY(unpack_tar_file(s, arc, need, e));
         else if (need)
@@ -292,6 +312,7 @@ static enum rbe_code copy_source(struct state *s, const struct rbe_piece *piece,
             return rbe_fail_errno(e, "cannot read %s", piece->path);
         rbe_sha256_put(s->hash, s->buffer, (size_t)n);
         RBE_TRY(rbe_file_write(to, s->buffer, (size_t)n, e));
+        RBE_TRY(tick(s, 0, e));
         size += (uint64_t)n;
     }
     rbe_sha256_end(s->hash, sum);
@@ -307,12 +328,14 @@ static enum rbe_code write_sink(void *arg, const void *p, size_t n, struct rbe_e
     return rbe_file_write(*fd, p, n, e);
 }
 
-static enum rbe_code take_patch(struct state *s, const struct rbe_zip *zip, const char *name, int to, struct rbe_err *e)
+static enum rbe_code take_patch(const struct state *s, const char *path, int to, struct rbe_err *e)
 {
-    for (size_t i = 0; i < zip->n; i++)
-        if (strcmp(zip->entries[i].name, name) == 0)
-            return rbe_zip_read(s->what->in->fd, &zip->entries[i], write_sink, &to, e);
-    return rbe_invalid(e, "file", "patch", "%s is not in the package", name);
+    const struct rbe_incoming *in = s->what->in;
+    const struct rbe_entry *patch = rbe_manifest_find(&in->patches, path);
+    const struct rbe_zip_entry *entry = patch ? s->patches[patch - in->patches.entries] : NULL;
+
+    return entry ? rbe_zip_read(in->fd, entry, write_sink, &to, e)
+                 : rbe_invalid(e, "file", "patch", "%s is not in the package", path);
 }
 
 static enum rbe_code split_target(struct state *s, const struct rbe_group *group, int fd, struct rbe_err *e)
@@ -329,7 +352,7 @@ static enum rbe_code split_target(struct state *s, const struct rbe_group *group
     return RBE_OK;
 }
 
-static enum rbe_code apply_group(struct state *s, const struct rbe_zip *zip, const struct rbe_group *group, struct rbe_err *e)
+static enum rbe_code apply_group(struct state *s, const struct rbe_group *group, struct rbe_err *e)
 {
     const struct rbe_engine *engine = rbe_engine_find(s->what->in->changes.delta.format);
     rbe_autoclose int source = -1, patch = -1, target = -1;
@@ -340,7 +363,7 @@ static enum rbe_code apply_group(struct state *s, const struct rbe_zip *zip, con
     RBE_TRY(rbe_file_temp(s->what->set->fd, &target, e));
     for (size_t i = 0; i < group->n_source; i++)
         RBE_TRY(copy_source(s, &group->source[i], source, e));
-    RBE_TRY(take_patch(s, zip, group->patch, patch, e));
+    RBE_TRY(take_patch(s, group->patch, patch, e));
     for (size_t i = 0; i < group->n_target; i++)
         if (__builtin_add_overflow(size, group->target[i].size, &size))
             return rbe_invalid(e, "changes.json", "size", "a group is too large");
@@ -349,7 +372,7 @@ static enum rbe_code apply_group(struct state *s, const struct rbe_zip *zip, con
     return split_target(s, group, target, e);
 }
 
-static enum rbe_code apply_delta(struct state *s, const struct rbe_zip *zip, struct rbe_err *e)
+static enum rbe_code apply_delta(struct state *s, struct rbe_err *e)
 {
     const struct rbe_delta *delta = &s->what->in->changes.delta;
 
@@ -361,7 +384,7 @@ static enum rbe_code apply_delta(struct state *s, const struct rbe_zip *zip, str
     }
     for (size_t i = 0; i < delta->n_groups; i++)
         if (group_needed(s, &delta->groups[i]))
-            RBE_TRY(apply_group(s, zip, &delta->groups[i], e));
+            RBE_TRY(apply_group(s, &delta->groups[i], e));
     return RBE_OK;
 }
 
@@ -391,7 +414,7 @@ static enum rbe_code unpack(struct state *s, struct rbe_err *e)
                                         : unpack_tar(s, e);
     RBE_TRY(rbe_zip_open(in->fd, SIZE_MAX, &arena, &zip, e));
     RBE_TRY(unpack_zip(s, &zip, e));
-    RBE_TRY(apply_delta(s, &zip, e));
+    RBE_TRY(apply_delta(s, e));
     return copy_new(s, e);
 }
 

@@ -14,6 +14,7 @@ enum { ENTRIES_MAX = 1000000, MAGIC = 8 };
 void rbe_incoming_release(struct rbe_incoming *in)
 {
     rbe_manifest_release(&in->whole);
+    rbe_manifest_release(&in->patches);
     rbe_arena_release(&in->arena);
     *in = (struct rbe_incoming){.fd = -1};
 }
@@ -31,33 +32,14 @@ static int by_text(const void *a, const void *b)
 
 /* ---- reading ---- */
 
-static bool is_patch(const struct rbe_changes *changes, const char *path)
-{
-    for (size_t i = 0; i < changes->delta.n_groups; i++)
-        if (strcmp(changes->delta.groups[i].patch, path) == 0)
-            return true;
-    return false;
-}
-
-/* The directories that patches lie in are no part of the tree. */
-static bool holds_patch(const struct rbe_changes *changes, const char *dir)
-{
-    size_t len = strlen(dir);
-
-    for (size_t i = 0; i < changes->delta.n_groups; i++)
-        if (strncmp(changes->delta.groups[i].patch, dir, len) == 0 && changes->delta.groups[i].patch[len] == '/')
-            return true;
-    return false;
-}
-
 static bool named(const struct rbe_changes *changes, enum rbe_change list, const char *path)
 {
     return changes->list[list].n &&
            bsearch(&path, changes->list[list].v, changes->list[list].n, sizeof(*changes->list[list].v), by_text);
 }
 
-/* From all that the archive holds to what belongs to the tree. */
-static enum rbe_code sort_out(struct rbe_incoming *in, struct rbe_manifest *all, struct rbe_err *e)
+/* Patches of the package, each for one group; a sealed manifest has every path once. */
+static enum rbe_code take_patches(struct rbe_incoming *in, const struct rbe_manifest *all, struct rbe_err *e)
 {
     const struct rbe_delta *delta = &in->changes.delta;
 
@@ -66,15 +48,20 @@ static enum rbe_code sort_out(struct rbe_incoming *in, struct rbe_manifest *all,
 
         if (!patch || patch->kind != RBE_KIND_FILE)
             return misfit(delta->groups[i].patch, "is not in the package", e);
+        rbe_manifest_add(&in->patches, patch);
     }
-    for (size_t i = 0; i < all->n; i++) {
-        const struct rbe_entry *entry = &all->entries[i];
+    return rbe_manifest_seal(&in->patches, e);
+}
 
-        if (entry->kind == RBE_KIND_DIR ? holds_patch(&in->changes, entry->path) &&
-                                              !named(&in->changes, RBE_ADDED_DIR, entry->path)
-                                        : is_patch(&in->changes, entry->path))
-            continue;
-        rbe_manifest_add(&in->whole, entry);
+/* From all that the archive holds to what belongs to the tree. */
+static enum rbe_code sort_out(struct rbe_incoming *in, const struct rbe_manifest *all, struct rbe_err *e)
+{
+    RBE_TRY(take_patches(in, all, e));
+    for (size_t i = 0; i < all->n; i++) {
+        const struct rbe_entry *entry = &all->entries[i], *patch = rbe_manifest_find(&in->patches, entry->path);
+
+        if (!patch || (patch->kind == RBE_KIND_DIR && named(&in->changes, RBE_ADDED_DIR, entry->path)))
+            rbe_manifest_add(&in->whole, entry);
     }
     return rbe_manifest_seal(&in->whole, e);
 }
@@ -110,7 +97,7 @@ enum rbe_code rbe_incoming_open(int fd, bool incremental, const struct rbe_incom
     rbe_auto(manifest) struct rbe_manifest all = {0};
     rbe_auto(str) struct rbe_str text = {0};
     struct rbe_inspect what = {.fd = fd, .rules = limits->rules, .limits = {ENTRIES_MAX, limits->bytes},
-                               .changes = incremental ? &text : NULL};
+                               .changes = incremental ? &text : NULL, .stop = limits->stop, .arg = limits->arg};
 
     *ret = (struct rbe_incoming){.fd = fd, .incremental = incremental};
     RBE_TRY(detect(fd, &ret->type, e));
@@ -167,6 +154,27 @@ static void put_old(struct merge *m)
     }
 }
 
+/* No old file is the source of two patches. */
+static enum rbe_code judge_sources(const struct rbe_delta *delta, struct rbe_err *e)
+{
+    rbe_auto(arena) struct rbe_arena arena = {0};
+    size_t n = 0, most = 0;
+    const char **v;
+
+    for (size_t i = 0; i < delta->n_groups; i++)
+        most += delta->groups[i].n_source;
+    v = rbe_arena_alloc_array(&arena, most, sizeof(*v));
+    for (size_t i = 0; i < delta->n_groups; i++)
+        for (size_t k = 0; k < delta->groups[i].n_source; k++)
+            v[n++] = delta->groups[i].source[k].path;
+    if (n)
+        qsort(v, n, sizeof(*v), by_text);
+    for (size_t i = 1; i < n; i++)
+        if (strcmp(v[i - 1], v[i]) == 0)
+            return misfit(v[i], "is what two patches start from", e);
+    return RBE_OK;
+}
+
 static enum rbe_code put_group(struct merge *m, const struct rbe_group *group, struct rbe_err *e)
 {
     for (size_t i = 0; i < group->n_source; i++) {
@@ -220,6 +228,7 @@ static enum rbe_code put_delta(struct merge *m, struct rbe_err *e)
 {
     const struct rbe_delta *delta = &m->in->changes.delta;
 
+    RBE_TRY(judge_sources(delta, e));
     for (size_t i = 0; i < delta->n_groups; i++)
         RBE_TRY(put_group(m, &delta->groups[i], e));
     return put_copies(m, false, m->old, e);

@@ -2,7 +2,8 @@
  *
  * It is read as any hostile archive is. An incremental package leads from the old manifest to a new one: what is deleted goes,
  * what the package holds whole, what is copied and what patches make comes. The new tree as a whole keeps the rules too,
- * and no path leads out of it, whichever mix of old and new names it is.
+ * and no path leads out of it, whichever mix of old and new names it is. No patch and no file that one starts from serves
+ * twice, so that the work is bounded by what stands on the disk and came over the net.
  */
 #ifndef RBE_PATCH_INCOMING_H
 #define RBE_PATCH_INCOMING_H
@@ -14,7 +15,8 @@ struct rbe_incoming {
     int fd;                      /* the package; not owned */
     enum rbe_arc_type type;
     bool incremental;
-    struct rbe_manifest whole;   /* what it holds under its own path; patches aside */
+    struct rbe_manifest whole;   /* what it holds under its own path */
+    struct rbe_manifest patches; /* and its patches, with the directories they lie in, which are no part of the tree */
     struct rbe_changes changes;  /* of an incremental one */
     struct rbe_arena arena;
 };
@@ -22,6 +24,8 @@ struct rbe_incoming {
 struct rbe_incoming_limits {
     uint64_t bytes;              /* that the archive may unpack to */
     unsigned rules;              /* enum rbe_rules */
+    bool (*stop)(void *arg);     /* as in inspect.h */
+    void *arg;
 };
 void rbe_incoming_release(struct rbe_incoming *in);
 /* Reads the package on fd. RBE_INVALID when it breaks a rule, or is incremental in a way that is not understood. */

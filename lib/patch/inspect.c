@@ -39,6 +39,8 @@ static enum rbe_code spend(struct state *s, uint64_t n, struct rbe_err *e)
     if (n > s->what->limits.bytes - s->bytes)
         return rbe_invalid(e, "file", "limit_bytes", "the archive unpacks to more than the limit of %llu bytes",
                            (unsigned long long)s->what->limits.bytes);
+    if (s->what->stop && s->what->stop(s->what->arg))
+        return rbe_fail(e, RBE_UNAVAILABLE, "cancelled");
     s->bytes += n;
     return RBE_OK;
 }

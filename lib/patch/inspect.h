@@ -26,8 +26,10 @@ struct rbe_inspect {
     unsigned rules;              /* enum rbe_rules */
     struct rbe_inspect_limits limits;
     struct rbe_str *changes;     /* gets the changes.json at the root, which is refused where this is NULL */
+    bool (*stop)(void *arg);     /* asked while data are unpacked; true ends it all. May be NULL */
+    void *arg;
 };
-/* ret is sealed. Refused: RBE_INVALID, field "file", message naming the entry and the rule. */
+/* ret is sealed. Refused: RBE_INVALID, field "file", message naming the entry and the rule. Stopped: RBE_UNAVAILABLE. */
 enum rbe_code rbe_inspect(const struct rbe_inspect *what, struct rbe_manifest *ret, struct rbe_err *e) RBE_MUST_USE;
 
 #endif

@@ -223,7 +223,7 @@ static void describe_next(struct rbe_update *u)
 static enum rbe_code take_package(struct rbe_update *u, int fd)
 {
     struct rbe_incoming in = {0};
-    struct rbe_incoming_limits limits = {.rules = rules_of(u)};
+    struct rbe_incoming_limits limits = {.rules = rules_of(u), .stop = rbe_updater_stops, .arg = u};
     uint64_t free;
     enum rbe_code code = rbe_home_space(&u->home, &free, &limits.bytes, &u->e);
 
