@@ -4,6 +4,7 @@
 #include "include/rbe_update.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "lib/patch/apply.h"
 #include "lib/patch/engine.h"
@@ -58,7 +59,7 @@ enum rbe_update_result rbe_update_open(const struct rbe_update_options *o, struc
     rbe_place_init(&u->home.tree, -1);
     if (!u->dir || !*u->dir)
         return outcome(u, rbe_fail(&u->e, RBE_USAGE, "no directory is given"));
-    if (u->server && strncmp(u->server, "http://", 7) != 0 && strncmp(u->server, "https://", 8) != 0)
+    if (u->server && strncasecmp(u->server, "http://", 7) != 0 && strncasecmp(u->server, "https://", 8) != 0)
         return outcome(u, rbe_fail(&u->e, RBE_USAGE, "the server has to be a URL of http or https"));
     if (rbe_home_open(u->dir, &u->home, &u->e) != RBE_OK)
         return outcome(u, u->e.code);

@@ -8,6 +8,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lib/base/quote.h"
+#include "lib/base/utf8.h"
+
 #define LIBRARY "libcurl.so.4"
 #define AGENT "rbe/" RBE_VERSION
 
@@ -195,7 +198,7 @@ static int watch(void *arg, int64_t down_total, int64_t down, int64_t up_total, 
 static void set_up(const struct rbe_net *n, const struct rbe_net_request *q, void *headers, struct exchange *x)
 {
     bool post = q->method == RBE_NET_POST;
-    long back = strncmp(q->url, "https:", 6) == 0 ? HTTPS : HTTP | HTTPS;
+    long back = strncasecmp(q->url, "https:", 6) == 0 ? HTTPS : HTTP | HTTPS;
     const struct {
         enum option option;
         long value;
@@ -245,6 +248,16 @@ static enum rbe_code refuse(const struct rbe_net *n, const struct rbe_net_reques
     return rbe_fail(e, code, "%.*s: %s", (int)shown, q->url, x->reason[0] ? x->reason : n->easy_strerror(outcome));
 }
 
+/* What names no scheme libcurl would take for http, and what is in it would stand in messages. */
+static enum rbe_code judge_url(const char *url, struct rbe_err *e)
+{
+    bool known = strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0;
+
+    if (known && !rbe_utf8_has_control(url, strlen(url)))
+        return RBE_OK;
+    return rbe_fail(e, RBE_REFUSED, "%s is no URL of http or https", rbe_quote(url, strcspn(url, "?#")).text);
+}
+
 enum rbe_code rbe_net_do(struct rbe_net *n, const struct rbe_net_request *q, struct rbe_net_answer *ret,
                          struct rbe_err *e)
 {
@@ -255,6 +268,7 @@ enum rbe_code rbe_net_do(struct rbe_net *n, const struct rbe_net_request *q, str
     rbe_str_reset(&ret->body);
     rbe_str_reset(&ret->headers);
     ret->status = 0;
+    RBE_TRY(judge_url(q->url, e));
     RBE_TRY(rbe_net_ready(n, e));
     for (const char *const *h = q->headers; h && *h; h++)
         headers = n->slist_append(headers, *h);

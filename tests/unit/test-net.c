@@ -2,6 +2,7 @@
 #include "tests/unit/peer.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/utf8.h"
 #include "lib/wrap/net.h"
 
 struct home {
@@ -135,14 +136,22 @@ static void test_redirects(void **state)
 
 static void test_schemes(void **state)
 {
-    static const char *const urls[] = {"file:///etc/hostname", "ftp://127.0.0.1/", "gopher://127.0.0.1/", "http://", ""};
+    static const char *const urls[] = {"file:///etc/hostname", "ftp://127.0.0.1/", "gopher://127.0.0.1/", "http://", "",
+                                       "127.0.0.1:1/", "localhost", "http://127.0.0.1:1/\x1b]0;x\a", "http://127.0.0.1:1/\xc2\x9b"};
+    rbe_autofree char *bare = NULL;
     struct home *h = *state;
 
     for (size_t i = 0; i < RBE_COUNT(urls); i++) {
         const struct rbe_net_request q = {.url = urls[i], .timeout_ms = 1000, .max = 10};
 
         assert_int_equal(rbe_net_do(h->net, &q, &h->answer, &h->e), RBE_REFUSED);
+        assert_false(rbe_utf8_has_control(h->e.text, strlen(h->e.text)));
     }
+    /* libcurl would go there, in clear. */
+    bare = rbe_strdup(strstr(h->peer.url, "//") + 2);
+    assert_int_equal(rbe_net_do(h->net, &(struct rbe_net_request){.url = bare, .timeout_ms = 1000, .max = 10}, &h->answer, &h->e),
+                     RBE_REFUSED);
+    assert_non_null(strstr(h->e.text, "is no URL of http or https"));
 }
 
 static void test_away(void **state)
