@@ -72,7 +72,7 @@ struct rbe_update_options {
     int thorough;                /* read every file, also those that look as they did */
     int wait;                    /* while another updater works, wait */
     unsigned tries;              /* to get what is asked for; default 5 */
-    unsigned pause_ms;           /* before the second try, longer before each further one; default 1000 */
+    unsigned pause_ms;           /* before the second try, longer before each further one, a minute at most; default 1000 */
     void (*event)(void *arg, const struct rbe_update_event *event);
     void *arg;
 };

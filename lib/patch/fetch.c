@@ -215,7 +215,7 @@ static enum rbe_code judge_hash(struct state *s, struct rbe_err *e)
                : rbe_fail(e, RBE_INVALID, "the package that came is not the one that was promised");
 }
 
-static int64_t longer(int64_t ms)
+int64_t rbe_fetch_longer(int64_t ms)
 {
     uint16_t chance;
 
@@ -250,7 +250,7 @@ static enum rbe_code complete(struct state *s, struct rbe_err *e)
             f->again(f->arg, &why);
         if (rbe_fetch_pause(pause, stop, s))
             return rbe_fail(e, RBE_UNAVAILABLE, "stopped");
-        pause = longer(pause);
+        pause = rbe_fetch_longer(pause);
     }
 }
 

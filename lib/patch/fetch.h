@@ -18,7 +18,7 @@ struct rbe_fetch {
     int64_t size;                /* -1 when it is not known */
     unsigned char sha256[RBE_SHA256_SIZE];
     unsigned tries;              /* without a byte of progress between them */
-    int64_t pause_ms;            /* before the second try; doubled each time, at most a minute */
+    int64_t pause_ms;            /* before the second try; then longer each time */
     void (*progress)(void *arg, uint64_t done, uint64_t total);
     /* A try failed for the reason in e and another one follows. */
     void (*again)(void *arg, const struct rbe_err *e);
@@ -30,6 +30,8 @@ struct rbe_fetch {
 enum rbe_code rbe_fetch(const struct rbe_fetch *f, int *ret_fd, struct rbe_err *e) RBE_MUST_USE;
 /* Waits, looking for the wish to stop: true when there is one. */
 bool rbe_fetch_pause(int64_t ms, bool (*stop)(void *arg), void *arg);
+/* The pause after one of ms: about twice as long, differently for each client, at most a minute. */
+int64_t rbe_fetch_longer(int64_t ms);
 /* Removes what was fetched. */
 enum rbe_code rbe_fetch_drop(const struct rbe_home *h, struct rbe_err *e) RBE_MUST_USE;
 

@@ -86,7 +86,7 @@ enum rbe_code rbe_prepare_ask(struct rbe_update *u, enum rbe_level level)
         rbe_updater_say(u, RBE_UPDATE_EVENT_RETRY, u->e.text);
         if (rbe_fetch_pause(pause, rbe_updater_stops, u))
             return rbe_fail(&u->e, RBE_UNAVAILABLE, "cancelled");
-        pause *= 2;
+        pause = rbe_fetch_longer(pause);
     }
 }
 
