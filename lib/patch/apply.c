@@ -50,14 +50,15 @@ static enum rbe_code must_stand(struct walk *w, const char *path, struct rbe_err
     return st.st_mode ? RBE_OK : rbe_fail(e, RBE_FAULT, "what should become %s is lost", path);
 }
 
-/* A directory that came to stand there since the steps were planned may hold what is its user's own: it stays. */
-static enum rbe_code take_away(struct walk *w, const struct rbe_journal_step *s, const char *name, struct rbe_err *e)
+/* Moves what stands at a step's path away. A directory that came to stand there since the steps were planned may hold what is its
+ * user's own: it stays. */
+static enum rbe_code take_away(struct walk *w, const struct rbe_journal_step *s, int to, const char *name, struct rbe_err *e)
 {
     struct stat st;
 
     RBE_TRY(rbe_place_look(&w->home->tree, s->path, &st, e));
     if (!S_ISDIR(st.st_mode))
-        return rbe_place_take(&w->home->tree, s->path, w->set.old, name, e);
+        return rbe_place_take(&w->home->tree, s->path, to, name, e);
     return s->step == RBE_STEP_DEL ? RBE_OK : rbe_fail(e, RBE_FAULT, "%s is a directory by now", s->path);
 }
 
@@ -72,7 +73,7 @@ static enum rbe_code forward(struct walk *w, const struct rbe_journal_step *s, s
         return rbe_place_mkdir(tree, s->path, (mode_t)s->number, e);
     RBE_TRY(files_of(w, s, &f, e));
     if (!f.old && (s->step == RBE_STEP_DEL || f.new))
-        RBE_TRY(take_away(w, s, f.name, e));
+        RBE_TRY(take_away(w, s, w->set.old, f.name, e));
     if (s->step == RBE_STEP_DEL)
         return RBE_OK;
     return f.new ? rbe_place_give(tree, s->path, w->set.new, f.name, e) : must_stand(w, s->path, e);
@@ -89,7 +90,7 @@ static enum rbe_code backward(struct walk *w, const struct rbe_journal_step *s, 
         return rbe_place_rmdir(tree, s->path, e);
     RBE_TRY(files_of(w, s, &f, e));
     if (s->step != RBE_STEP_DEL && !f.new)
-        RBE_TRY(rbe_place_take(tree, s->path, w->set.new, f.name, e));
+        RBE_TRY(take_away(w, s, w->set.new, f.name, e));
     return f.old ? rbe_place_give(tree, s->path, w->set.old, f.name, e) : RBE_OK;
 }
 

@@ -138,6 +138,24 @@ static void test_blocked(void **state)
     tear_down(&t);
 }
 
+/* A directory of the user's where the version before had a file: going back would lose what is in it, so the new one stays. */
+static void test_back_blocked(void **state)
+{
+    struct tree t;
+
+    (void)state;
+    set_up(&t);
+    assert_int_equal(rbe_apply(&t.home, &t.journal, &t.e), RBE_OK);
+    is(&t, "cd \"$1\"; rm app; mkdir -p app/mine; echo kept >app/mine/f");
+    assert_int_equal(rbe_apply_undo(&t.home, &t.e), RBE_FAULT);
+    assert_string_equal(t.e.text, "app is a directory by now");
+    is(&t, "cd \"$1\"; [ \"$(cat app/mine/f new/b .rbe/state.json)\" = \"$(printf 'kept\\nbnew')\" ] && [ ! -e doc ] && [ ! -e .rbe/journal ]");
+    is(&t, "cd \"$1\"; rm -r app; echo -n 'new app' >app");
+    assert_int_equal(rbe_apply_undo(&t.home, &t.e), RBE_OK);
+    is(&t, IS_OLD);
+    tear_down(&t);
+}
+
 /* A journal that is broken, or whose set is gone: nothing is known of the tree any more. */
 static void test_lost(void **state)
 {
@@ -180,8 +198,8 @@ static void test_lock(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole), cmocka_unit_test(test_cut),  cmocka_unit_test(test_blocked),
-        cmocka_unit_test(test_lost),  cmocka_unit_test(test_lock),
+        cmocka_unit_test(test_whole),        cmocka_unit_test(test_cut),  cmocka_unit_test(test_blocked),
+        cmocka_unit_test(test_back_blocked), cmocka_unit_test(test_lost), cmocka_unit_test(test_lock),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
