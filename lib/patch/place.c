@@ -176,9 +176,9 @@ static int do_rmdir(const struct change *c)
 }
 
 /* Where the file system keeps no modes, or only some, nothing is lost. */
-static void put_mode(int dir, const char *name, mode_t mode)
+static void put_mode(int dir, const char *name, mode_t mode, int flags)
 {
-    if (fchmodat(dir, name, mode, 0) != 0)
+    if (fchmodat(dir, name, mode, flags) != 0)
         errno = 0;
 }
 
@@ -197,7 +197,7 @@ static int attempt(int (*act)(const struct change *), const struct change *c)
     }
     done = act(c);
     why = errno;
-    put_mode(c->dir, ".", st.st_mode & 07777);
+    put_mode(c->dir, ".", st.st_mode & 07777, 0);
     errno = why;
     return done;
 }
@@ -229,8 +229,8 @@ enum rbe_code rbe_place_mkdir(struct rbe_place *p, const char *path, mode_t mode
 
     c.dir = parent(p, path, &c.name);
     if (c.dir >= 0 && attempt(do_mkdir, &c) == 0) {
-        /* Whatever the umask says. */
-        put_mode(c.dir, c.name, mode);
+        /* Whatever the umask says. A link that came to stand there is not followed. */
+        put_mode(c.dir, c.name, mode, AT_SYMLINK_NOFOLLOW);
         return RBE_OK;
     }
     if (c.dir >= 0 && errno == EEXIST && fstatat(c.dir, c.name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
