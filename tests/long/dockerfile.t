@@ -7,7 +7,7 @@ use File::Temp qw(tempdir);
 use HTTP::Tiny;
 use JSON::PP qw(decode_json);
 use Rbe::Root qw(copy_source make_root needs);
-use Rbe::Test qw(must free_port slurp);
+use Rbe::Test qw(free_port must slurp spew);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -56,6 +56,7 @@ is "@volumes", '/data', 'what has to be kept is one volume';
 ok !-e "$root/etc/rbe/rbe.yaml", 'no secret in the image';
 
 my $port = free_port();
+spew("$dir/out", '');
 my $pid = fork // BAIL_OUT($!);
 if (!$pid) {
     open STDIN, '<', '/dev/null';
