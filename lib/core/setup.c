@@ -18,6 +18,7 @@
 #include "lib/wrap/sys.h"
 
 #define SYSTEM_FILE RBE_SYSCONFDIR "/rbe/rbe.yaml"
+#define SYSTEM_DATA RBE_LOCALSTATEDIR "/lib/rbe"
 enum { DIR_MODE = 0755, FILE_MODE = 0600 };
 
 const char *rbe_setup_config_file(const char *named)
@@ -88,13 +89,14 @@ enum rbe_code rbe_setup_config(const char *file, const char *data_dir, bool *ret
         *slash = '\0';
     if (slash)
         RBE_TRY(rbe_dir_make(dir, DIR_MODE, e));
-    compose(&text, data_dir ? data_dir : strcmp(file, SYSTEM_FILE) == 0 ? NULL : ".");
+    bool system = !data_dir && strcmp(file, SYSTEM_FILE) == 0;
+    compose(&text, data_dir ? data_dir : system ? NULL : ".");
     /* Started as root, the programs become the owner of the data directory, and have to read this as such. */
     struct stat st;
-    const char *data = data_dir && data_dir[0] == '/' ? data_dir : slash ? dir : ".";
+    const char *beside = slash ? dir : ".", *data = system ? SYSTEM_DATA : data_dir && data_dir[0] == '/' ? data_dir : beside;
     bool others = geteuid() == 0 && stat(data, &st) == 0 && st.st_uid != 0;
     RBE_TRY(write_new(file, &text, others ? &st : NULL, ret_made, e));
-    return rbe_dir_sync(slash ? dir : ".", e);
+    return rbe_dir_sync(beside, e);
 }
 
 /* ---- looking at one ---- */

@@ -10,7 +10,7 @@ use File::Path qw(make_path);
 use Rbe::Test qw(must run slurp spew);
 use Test::More;
 
-our @EXPORT_OK = qw(needs make_root copy_source);
+our @EXPORT_OK = qw(needs make_root copy_source boot);
 
 # script: that of debootstrap for releases newer than it.
 my %distributions = (
@@ -91,6 +91,31 @@ sub make_root {
 sub copy_source {
     my ($to) = @_;
     must("the source in $to", 'sh', '-c', 'mkdir -p "$0" && git -c safe.directory="*" ls-files -z | tar -c --null -T - -f - | tar -x -C "$0"', $to);
+}
+
+# Boots the system in dir, which has systemd, in a network of its own; runs script there as root, and ends it. Returns the
+# script's exit status and what it said.
+sub boot {
+    my ($dir, $script) = @_;
+    spew("$dir/etc/systemd/system/script.service", <<'UNIT');
+[Unit]
+Description=What a test wants to be done
+After=network.target
+[Service]
+Type=exec
+ExecStart=/bin/sh /script
+StandardOutput=file:/script.out
+StandardError=inherit
+ExecStopPost=/bin/sh -c 'systemctl --no-block exit "$EXIT_STATUS"'
+[Install]
+WantedBy=multi-user.target
+UNIT
+    spew("$dir/script", $script);
+    spew("$dir/script.out", '');
+    must('what it is to do', 'systemctl', "--root=$dir", '--quiet', 'enable', 'script.service');
+    my ($status, $out, $err) = run('timeout', '600', 'systemd-nspawn', '--quiet', '--register=no', '--keep-unit', '--private-network',
+        '--console=pipe', '-D', $dir, '--boot');
+    return ($status, slurp("$dir/script.out") || "$out$err");
 }
 
 1;

@@ -1,0 +1,130 @@
+# The services, under a systemd that boots in an empty root: the Debian package starts them when it is installed, upgrades them
+# under requests without one that is refused, and stops them when it goes; and what README says of `make install` works as written.
+use strict;
+use warnings;
+use lib 'tests/lib';
+use File::Copy qw(copy);
+use File::Temp qw(tempdir);
+use Rbe::Root qw(boot make_root needs);
+use Rbe::Shell;
+use Rbe::Test qw(must pack_tree run slurp spew);
+use Test::More;
+
+needs(qw(dpkg-buildpackage systemd-nspawn));
+my $dir = tempdir(CLEANUP => 1);
+my $root = "$dir/root";
+make_root($root);
+sub in_root { my ($what, $command) = @_; must($what, 'chroot', $root, 'env', '-i', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'DEBIAN_FRONTEND=noninteractive', 'sh', '-e', '-c', $command) }
+in_root('a system with systemd and nginx', 'apt-get -q update && apt-get -q -y install --no-install-recommends systemd systemd-sysv nginx-light curl && rm -f /etc/nginx/sites-enabled/default');
+my ($status, $said) = boot($root, "systemctl is-system-running --wait\nexit 42\n");
+plan skip_all => 'systemd does not boot here: ' . substr $said, -300 if $status != 42;
+
+must('the package is built', 'env', '-u', 'MAKEFLAGS', 'make', '-s', "B=$dir/build", 'deb');
+my ($deb) = grep { !/dbgsym/ } glob "$dir/build/deb/rbe_*.deb";
+my $version = ($deb =~ /rbe_([^_]+)_/)[0];
+copy($deb, "$root/rbe.deb") or die $!;
+must('the next version of it', 'dpkg-deb', '-R', $deb, "$dir/next");
+spew("$dir/next/DEBIAN/control", slurp("$dir/next/DEBIAN/control") =~ s/^Version: .*/Version: $version+next/mr);
+must('is packed', 'dpkg-deb', '--root-owner-group', '-b', "$dir/next", "$root/next.deb");
+# In the network that the system will not have: what the package needs, and not itself.
+in_root('its libraries', 'apt-get -q -y install --no-install-recommends /rbe.deb && dpkg --purge rbe && ! getent passwd rbe');
+unlink "$root/usr/sbin/policy-rc.d";
+
+srand 3;
+my $bulk = join '', map { chr int rand 256 } 1 .. 30_000;
+for my $n (1, 2) {
+    mkdir "$dir/tree$n" or die $!;
+    spew("$dir/tree$n/bulk", $bulk);
+    spew("$dir/tree$n/n", $n);
+    pack_tree("$dir/tree$n", 'tar.gz', "$root/$n.tar.gz");
+}
+
+my $units = 'rbe-latest.socket rbe-download.socket rbe-admin.socket rbe-health.socket rbe-batch.service';
+my $begin = q{set -ex; trap 'test $? = 42 || { systemctl --no-pager list-units "rbe-*"; journalctl --no-pager -n 60; }' EXIT};
+# What is asked of a server that runs, whatever installed it.
+my $works = <<'SH';
+admin() { rbe-admin "$@"; }
+curl -fsS http://127.0.0.1/health; echo
+token=$(admin token create test --scope admin)
+curl -fsS -H "Authorization: Bearer $token" -d '{"resource_id":"app"}' http://127.0.0.1/resources; echo
+curl -fsS -H "Authorization: Bearer $token" -F version_name=1 -F file=@/1.tar.gz http://127.0.0.1/resources/app/versions; echo
+curl -fsS -H "Authorization: Bearer $token" -F version_name=2 -F old_version=1 -F file=@/2.tar.gz http://127.0.0.1/resources/app/versions; echo
+# Built by rbe-batch.service, which nobody told.
+tries=0
+until answer=$(curl -fsS 'http://127.0.0.1/resources/app/latest?current=1') && case $answer in *'"update_type":"incremental"'*) true ;; *) false ;; esac; do
+    tries=$((tries + 1)); [ $tries -lt 150 ] || { echo "$answer"; exit 1; }
+    sleep 0.2
+done
+url=$(echo "$answer" | sed 's/.*"download_url":"\([^"]*\)".*/\1/')
+curl -fsS -o /got "$url"
+echo "$answer" | grep "\"file_hash\":\"sha256:$(sha256sum < /got | cut -d' ' -f1)\""
+admin verify
+SH
+
+# ---- the package ----
+
+($status, $said) = boot($root, <<"SH");
+$begin
+export DEBIAN_FRONTEND=noninteractive
+dpkg -i /rbe.deb
+systemctl is-active $units
+systemctl is-enabled $units
+cp /usr/share/doc/rbe/examples/nginx.conf /etc/nginx/conf.d/rbe.conf
+printf 'storage:\\n  sendfile: x-accel\\n' > /etc/rbe/rbe.local.yaml
+# It has got another group.
+systemctl restart nginx
+$works
+systemctl is-active rbe-latest.service rbe-download.service rbe-admin.service rbe-health.service
+# Requests do not cease while it is upgraded; the sockets stay.
+set +x
+(while [ ! -e /stop ]; do curl -fsS -o /dev/null http://127.0.0.1/resources/app/latest && echo good >> /asked || echo bad >> /asked; done) 2>> /asked.err &
+set -x
+before=\$(systemctl show -P MainPID rbe-latest.service)
+systemctl reload rbe-latest.service
+sleep 1
+test \$(systemctl show -P MainPID rbe-latest.service) = \$before
+dpkg -i /next.deb
+sleep 1
+touch /stop
+wait
+test \$(systemctl show -P MainPID rbe-latest.service) != \$before
+sort /asked | uniq -c
+if grep bad /asked; then cat /asked.err; exit 1; fi
+systemctl is-active $units
+admin verify
+# The timer is the other way to run the queue.
+systemctl disable --now rbe-batch.service
+systemctl enable --now rbe-batch-run.timer
+admin version publish app 3 /1.tar.gz --old-version 2
+systemctl start rbe-batch-run.service
+curl -fsS 'http://127.0.0.1/resources/app/latest?current=2' | grep '"update_type":"incremental"'
+if systemctl --failed --no-legend 'rbe-*' | grep .; then exit 1; fi
+dpkg --purge rbe
+if getent passwd rbe || systemctl list-units --all --no-legend 'rbe-*' | grep -v not-found || ls /etc/systemd/system/*/rbe-*; then exit 1; fi
+exit 42
+SH
+is $status, 42, 'the Debian package starts, upgrades and goes' or diag $said;
+like $said, qr/"status":"ok"/, 'it answered';
+like $said, qr/^\s*\d+ good$/m, 'all the time';
+
+# ---- make install, as README has it ----
+
+run('rm', '-f', "$root/stop", "$root/asked", "$root/etc/nginx/conf.d/rbe.conf");
+must('make install', 'env', '-u', 'MAKEFLAGS', 'make', '-s', 'B=' . Rbe::Test::build_dir(), "DESTDIR=$root", 'install');
+my ($readme) = Rbe::Shell::blocks(slurp('README.md') =~ s/.*^(?=Under systemd)/## Services\n/msr, 'Services');
+like $readme, qr/systemctl enable --now/, 'README says how';
+($status, $said) = boot($root, <<"SH");
+$begin
+export PATH=/usr/local/bin:\$PATH
+$readme
+usermod -aG rbe www-data
+sed 's|/var/lib/rbe/|/usr/local&|' /usr/local/share/doc/rbe/nginx.conf > /etc/nginx/conf.d/rbe.conf
+printf 'storage:\\n  sendfile: x-accel\\n' > /usr/local/etc/rbe/rbe.local.yaml
+systemctl restart nginx
+$works
+systemctl is-active $units
+systemctl stop 'rbe-*'
+exit 42
+SH
+is $status, 42, 'what README says of systemd works as written' or diag $said;
+done_testing;
