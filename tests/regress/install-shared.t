@@ -7,7 +7,7 @@ use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 use HTTP::Tiny;
 use Rbe::Shell;
-use Rbe::Test qw(free_port run slurp spew pack_tree $JSON);
+use Rbe::Test qw(build_dir free_port run slurp spew pack_tree $JSON);
 use Test::More;
 
 plan skip_all => Rbe::Host::missing('apache-cgi') if Rbe::Host::missing('apache-cgi');
@@ -21,7 +21,7 @@ chmod 0711, $dir;
 my $doc = slurp('share/doc/shared-hosting.md');
 sub blocks { my ($heading) = @_; return Rbe::Shell::blocks($doc, $heading) }
 
-my ($status, $out, $err) = run('make', '-s', '-o', 'all', "B=$ENV{RBE_BUILD}", "DESTDIR=$dir/root", 'prefix=/rbe', 'exec_prefix=/rbe',
+my ($status, $out, $err) = run('make', '-s', '-o', 'all', "B=" . build_dir(), "DESTDIR=$dir/root", 'prefix=/rbe', 'exec_prefix=/rbe',
     map({ "$_->[0]=/rbe/$_->[1]" } [bindir => 'bin'], [sysconfdir => 'etc'], [datarootdir => 'share'], [datadir => 'share'],
         [mandir => 'share/man'], [libdir => 'lib'], [includedir => 'include']), 'install');
 is $status, 0, 'make install' or diag "$out$err";

@@ -2,12 +2,13 @@
 use strict;
 use warnings;
 use lib 'tests/lib';
+use File::Path qw(make_path remove_tree);
 use File::Temp qw(tempdir);
-use Rbe::Test qw(build_dir run slurp);
+use Rbe::Test qw(build_dir run slurp spew);
 use Test::More;
 
 my $dir = tempdir(CLEANUP => 1);
-my @make = ('make', '-s', "B=$ENV{RBE_BUILD}", "prefix=$dir/rbe", "DESTDIR=");
+my @make = ('make', '-s', "B=" . build_dir(), "prefix=$dir/rbe", "DESTDIR=");
 # The programs are built already and know another prefix; only what is filled in at installation is looked at here.
 my ($status, $out, $err) = run(@make, '-o', 'all', 'install');
 is $status, 0, 'make install' or diag $out, $err;
@@ -25,14 +26,57 @@ for my $file (map("$units/$_", @names), "$dir/rbe/lib/sysusers.d/rbe.conf", "$di
 }
 like slurp("$units/rbe-health.service"), qr{^ExecStart=\S+/admin\.fcgi .*^Environment=RBE_INSTANCE_WORKERS=1$}ms;
 
+sub found { my ($tool) = @_; return !(run('sh', '-c', "PATH=\$PATH:/usr/sbin command -v $tool"))[0] }
+
 SKIP: {
-    skip 'no systemd-analyze', 1 if (run('sh', '-c', 'command -v systemd-analyze'))[0];
-    my @said;
+    skip 'no systemd-analyze', 2 if !found('systemd-analyze');
     # It wants manual pages and users of this machine; of our units themselves it must say nothing.
     ($status, $out, $err) = run({env => {SYSTEMD_LOG_LEVEL => 'warning', SYSTEMD_UNIT_PATH => "$units:"}},
         'systemd-analyze', 'verify', '--man=no', map { "$units/$_" } @names);
-    @said = grep { /\brbe-/ && !/Failed to (?:connect|open)/ } split /\n/, $err;
+    my @said = grep { /\brbe-/ && !/Failed to (?:connect|open)/ } split /\n/, $err;
     is "@said", '', 'systemd takes them';
+    # Ten is a service that may do everything. Each systemd looks for a little more than the one before.
+    ($status, $out, $err) = run('systemd-analyze', 'security', '--offline=yes', '--threshold=35', map { "$units/$_" } grep { /\.service$/ } @names);
+    skip 'systemd-analyze looks at no files yet', 1 if $err =~ /unrecognized option/;
+    is $status, 0, 'services may do little but their work' or diag $out, $err;
+}
+
+SKIP: {
+    skip 'no systemd-sysusers', 3 if !found('systemd-sysusers') || !found('systemd-tmpfiles');
+    my $root = "$dir/root";
+    make_path("$root/etc");
+    ($status, $out, $err) = run('systemd-sysusers', "--root=$root", "$dir/rbe/lib/sysusers.d/rbe.conf");
+    is $status, 0, 'systemd-sysusers takes its file' or diag $err;
+    like slurp("$root/etc/passwd"), qr{^rbe:x:\d+:\d+:rbe update server:\Q$dir\E/rbe/var/lib/rbe:\S*/nologin$}m, 'and makes the user';
+    skip 'giving files away needs root', 1 if $>;
+    ($status, $out, $err) = run('systemd-tmpfiles', "--root=$root", '--create', "$dir/rbe/lib/tmpfiles.d/rbe.conf");
+    is_deeply [$status, map { sprintf '%o', (stat "$root$_")[2] & 07777 } "$dir/rbe/var/lib/rbe", '/run/rbe'], [0, '750', '755'],
+        'systemd-tmpfiles makes the directories' or diag $err;
+}
+
+# cron takes lines of five fields, a user and a command, that end; a percent sign would end the command.
+my $cron = slurp("$dir/rbe/share/doc/rbe/rbe.cron");
+is scalar(my ($line) = grep { !/^#/ } split /\n/, $cron), 1, 'cron: one line';
+like $line, qr{^(?:[\d*/,-]+ +){5}root \Q$dir\E/rbe/bin/rbe-batch$}, 'that cron takes';
+like $cron, qr/\n\z/, 'which ends';
+
+SKIP: {
+    skip 'no logrotate', 3 if !found('logrotate');
+    # This machine has no user rbe.
+    (my $conf = slurp("$dir/rbe/share/doc/rbe/rbe.logrotate")) =~ s/^ +su rbe rbe$/sprintf '    su %s %s', (getpwuid $>)[0], (getgrgid $) + 0)[0]/me;
+    spew("$dir/logrotate.conf", $conf);
+    chmod 0644, "$dir/logrotate.conf";
+    make_path("$dir/rbe/var/lib/rbe/log");
+    my $log = spew("$dir/rbe/var/lib/rbe/log/latest.log", "one\n");
+    my @logrotate = ('env', "PATH=$ENV{PATH}:/usr/sbin", 'logrotate', '-s', "$dir/logrotate.state");
+    ($status, $out, $err) = run(@logrotate, '-d', "$dir/logrotate.conf");
+    unlike $err, qr/error/i, 'logrotate takes its file';
+    open my $writer, '>>', $log or die $!;
+    ($status, $out, $err) = run(@logrotate, '-f', "$dir/logrotate.conf");
+    print {$writer} "two\n";
+    close $writer;
+    is_deeply [$status, slurp("$log.1"), slurp($log)], [0, "one\n", "two\n"], 'and a program that is writing goes on' or diag $err;
+    remove_tree("$dir/rbe/var");
 }
 
 ($status, $out, $err) = run(@make, 'uninstall');
