@@ -11,7 +11,7 @@
 #   asan ubsan     check under the sanitizers, in $(B)/asan  run            the server on $(B)/data
 #   check-valgrind unit tests under valgrind                 tags compile_commands.json
 #   coverage       check, then lines covered by file         lint hdr-check unit fuzz-replay
-#   fuzz           FUZZ_TIME seconds a fuzz target (clang)   bench                           BENCH="NAME ..." some only
+#   fuzz           FUZZ_TIME seconds a fuzz target (clang)   bench corpus                    BENCH="NAME ..." some only
 #
 # `./bootstrap` runs autoreconf and configure; most targets need the config.mk they make.
 
@@ -195,6 +195,9 @@ coverage:
 # Prints ratios against what is measured in the same run; share/doc/performance.md has the results.
 bench: all $(BENCHES)
 	@RBE_BUILD='$(B)' tests/bench/run $(BENCH)
+# The releases that benchmarks of incremental packages measure on, fetched by npm and pip into RBE_CORPUS, else $(B)/corpus.
+corpus: $(B)/flags
+	@RBE_BUILD='$(B)' tests/bench/corpus $(PAIRS)
 
 FUZZ_TIME ?= 60
 fuzz:
@@ -350,7 +353,7 @@ config.mk: config.mk.in config.status
 endif
 
 FORCE:
-.PHONY: all unit fuzz-replay lint hdr-check check check-hosts check-long asan ubsan check-valgrind coverage fuzz bench install uninstall \
+.PHONY: all unit fuzz-replay lint hdr-check check check-hosts check-long asan ubsan check-valgrind coverage fuzz bench corpus install uninstall \
 	installcheck dist distcheck deb run clean distclean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

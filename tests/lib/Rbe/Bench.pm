@@ -21,7 +21,7 @@ use POSIX ();
 use Rbe::Test;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(in_turns report median spawn_cost wrk_script seconds);
+our @EXPORT = qw(in_turns report median mean cost_of cpu_of spawn_cost wrk_script seconds);
 
 sub turns   { $ENV{BENCH_TURNS}   || 7 }
 sub seconds { $ENV{BENCH_SECONDS} || 2 }
@@ -30,6 +30,21 @@ sub median {
     my @v = sort { $a <=> $b } @_ or croak 'nothing was measured';
     return @v % 2 ? $v[$#v / 2] : ($v[@v / 2 - 1] + $v[@v / 2]) / 2;
 }
+
+# The geometric mean.
+sub mean { my $sum = 0; $sum += log for @_; return exp($sum / (@_ || 1)) }
+
+# What a program took, and those it waited for: seconds of wall clock and of CPU, and the most memory of one of them in KiB. It
+# must succeed.
+sub cost_of {
+    my (@argv) = @_;
+    my ($status, $out, $err) = run((ref $argv[0] ? shift @argv : ()), build_dir() . '/tests/bench/peak', @argv);
+    croak "@argv: status $status: $err" if $status;
+    return split ' ', $out;
+}
+
+# The CPU alone.
+sub cpu_of { return (cost_of(@_))[1] }
 
 # Runs the ways in turns, after one turn that does not count. Each returns a number. The result: {a, b: medians, ratio: the
 # median of a/b turn by turn, low, high: its quartiles, turns}.
