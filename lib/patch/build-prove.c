@@ -15,6 +15,7 @@ struct reading {
     const struct rbe_build *build;
     struct rbe_proof proof;
     struct rbe_str changes;          /* what changes.json must be */
+    unsigned char *buffer;
     size_t seen;                     /* entries read */
 };
 
@@ -22,6 +23,7 @@ static void rbe_reading_release(struct reading *p)
 {
     rbe_proof_release(&p->proof);
     rbe_str_release(&p->changes);
+    free(p->buffer);
 }
 
 static enum rbe_code take(struct reading *p, const struct rbe_entry *got, struct rbe_err *e)
@@ -44,15 +46,13 @@ static enum rbe_code read_zip(struct reading *p, struct rbe_err *e)
 
 static enum rbe_code hash_tar_data(struct reading *p, struct rbe_arc *in, struct rbe_entry *got, struct rbe_err *e)
 {
-    rbe_autofree unsigned char *buffer = rbe_alloc(BUFFER);
-
     for (;;) {
         size_t n;
 
-        RBE_TRY(rbe_arc_read(in, buffer, BUFFER, &n, e));
+        RBE_TRY(rbe_arc_read(in, p->buffer, BUFFER, &n, e));
         if (n == 0)
             break;
-        rbe_sha256_put(p->proof.hash, buffer, n);
+        rbe_sha256_put(p->proof.hash, p->buffer, n);
         got->size += n;
     }
     rbe_sha256_end(p->proof.hash, got->sha256);
@@ -81,6 +81,7 @@ static enum rbe_code read_tar(struct reading *p, struct rbe_err *e)
 {
     rbe_autoptr(arc) struct rbe_arc *in = NULL;
 
+    p->buffer = rbe_realloc(NULL, BUFFER);
     RBE_TRY(rbe_arc_open_whole(p->build->out_fd, rbe_build_type(p->build->target_type), p->build->memory_bytes, &in, e));
     for (;;) {
         struct rbe_arc_entry entry;

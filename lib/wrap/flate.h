@@ -15,9 +15,9 @@ uint32_t rbe_flate_crc32(const void *p, size_t n);
 bool rbe_flate_inflate(const void *p, size_t n, void *out, size_t out_n);
 /* The same of one gzip member with nothing behind it, checks made. */
 bool rbe_flate_gunzip(const void *p, size_t n, void *out, size_t out_n);
-/* Writes n bytes to fd as one gzip member without name and time: no larger than gzip -6 makes it, by rule of thumb (a level
- * that is surely better, or a faster one where samples are smaller by it already). The same bytes from the same data and
- * library. */
+/* Writes n bytes to fd as one gzip member without name and time, no larger than zlib's level 6 makes it, which is gzip -6: up to
+ * 256 KiB because both are tried, above because of the level, which was smaller on all releases it was tried on
+ * (tests/bench/files.bench). The same bytes from the same data and libraries, whatever the machine. */
 enum rbe_code rbe_flate_gzip(int fd, const void *p, size_t n, struct rbe_err *e) RBE_MUST_USE;
 
 #endif

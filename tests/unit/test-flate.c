@@ -15,6 +15,76 @@ static void fill(unsigned char *p, size_t n, unsigned kinds)
     }
 }
 
+static uint32_t next_random(uint32_t *x)
+{
+    *x = *x * 1664525u + 1013904223u;
+    return *x >> 8;
+}
+
+/* Words, and turns of phrase that come again. */
+static void fill_text(unsigned char *p, size_t n)
+{
+    uint32_t x = 3;
+
+    for (size_t i = 0; i < n;) {
+        if (i > 2000 && next_random(&x) % 8) {
+            size_t from = i - 100 - next_random(&x) % (i < 30000 ? i - 100 : 30000 - 100), len = 6 + next_random(&x) % 20;
+
+            for (; len > 0 && i < n; len--)
+                p[i++] = p[from++];
+            continue;
+        }
+        for (unsigned k = 3 + next_random(&x) % 7; k > 0 && i < n; k--)
+            p[i++] = (unsigned char)('a' + next_random(&x) % 26);
+        if (i < n)
+            p[i++] = ' ';
+    }
+}
+
+/* This program over and over, each time with other addresses. */
+static void fill_code(unsigned char *p, size_t n)
+{
+    rbe_auto(str) struct rbe_str code = {0};
+    struct rbe_err e = {0};
+
+    assert_int_equal(rbe_file_get("/proc/self/exe", SIZE_MAX / 4, &code, &e), RBE_OK);
+    for (size_t i = 0; i < n; i++) {
+        size_t round = i / code.len;
+
+        p[i] = (unsigned char)code.s[i % code.len];
+        if (i % 4 == 0 && p[i])
+            p[i] = (unsigned char)(p[i] + round * (i / 1024));
+    }
+}
+
+/* Of everything, at sizes where the way of packing changes: never larger than zlib makes it. */
+static void test_no_larger(void **state)
+{
+    static const size_t sizes[] = {0, 1, 50, 142, 250, 700, 1449, 5000, 65536, 256 << 10, 300000, (8 << 20) - 1, 9 << 20};
+    static void (*const fillers[])(unsigned char *, size_t) = {fill_text, fill_code};
+    enum { AROUND = 18 };
+    char *dir = scratch_new();
+
+    (void)state;
+    for (size_t k = 0; k < 2 * RBE_COUNT(sizes); k++) {
+        size_t n = sizes[k / 2];
+        rbe_autofree unsigned char *p = rbe_alloc(n + 1), *back = rbe_alloc(n + 1);
+        rbe_autoclose int fd = scratch_open(dir, "out.gz", O_RDWR | O_CREAT | O_TRUNC);
+        rbe_auto(str) struct rbe_str packed = {0}, theirs = {0};
+        rbe_autofree char *path = scratch_path(dir, "out.gz");
+        struct rbe_err e = {0};
+
+        fillers[k % 2](p, n);
+        assert_int_equal(rbe_flate_gzip(fd, p, n, &e), RBE_OK);
+        assert_int_equal(rbe_file_get(path, SIZE_MAX / 4, &packed, &e), RBE_OK);
+        rbe_deflate(p, n, &theirs);
+        assert_true(packed.len <= theirs.len + AROUND);
+        assert_true(rbe_flate_gunzip(packed.s, packed.len, back, n));
+        assert_memory_equal(back, p, n);
+    }
+    scratch_free(dir);
+}
+
 /* gzip(1) reads it, and it is no larger than gzip -6 makes it: small and large, of text and of noise. */
 static void test_gzip(void **state)
 {
@@ -68,6 +138,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gzip),
+        cmocka_unit_test(test_no_larger),
         cmocka_unit_test(test_inflate),
     };
 
