@@ -51,30 +51,46 @@ static enum rbe_code unpack_zstd(int packed_fd, struct rbe_nested_bytes at, stru
     return rbe_zstd_unpack((struct rbe_zstd_bytes){at.p, s->packed}, put_any, s, e);
 }
 
-/* A stream that ends before the file does is broken off there, which is no matter. */
-static enum rbe_code unpack_gzip(int packed_fd, struct rbe_nested_bytes at, struct stream *s, struct rbe_err *e)
+static enum rbe_code read_gzip(void *arg, void *p, size_t n, size_t *ret_n, struct rbe_err *e)
 {
-    rbe_autoptr(gunzip) struct rbe_gunzip *g = rbe_gunzip_new(packed_fd);
+    return rbe_gunzip_read(arg, p, n, ret_n, e);
+}
+
+static enum rbe_code read_xz(void *arg, void *p, size_t n, size_t *ret_n, struct rbe_err *e)
+{
+    return rbe_unxz_read(arg, p, n, ret_n, e);
+}
+
+/* A stream that ends before the file does is broken off there, which is no matter. */
+static enum rbe_code drain(enum rbe_code (*read)(void *arg, void *p, size_t n, size_t *ret_n, struct rbe_err *e), void *arg,
+                           struct stream *s, struct rbe_err *e)
+{
     rbe_autofree unsigned char *bytes = rbe_alloc(CHUNK);
     struct rbe_err ignored = {0};
     size_t n = 1;
 
-    while (n > 0 && rbe_gunzip_read(g, bytes, CHUNK, &n, &ignored) == RBE_OK)
+    while (n > 0 && read(arg, bytes, CHUNK, &n, &ignored) == RBE_OK)
         RBE_TRY(put(s, bytes, n, e));
-    s->packed = at.n;
+    return RBE_OK;
+}
+
+static enum rbe_code unpack_gzip(int packed_fd, struct rbe_nested_bytes at, struct stream *s, struct rbe_err *e)
+{
+    rbe_autoptr(gunzip) struct rbe_gunzip *g = rbe_gunzip_new(packed_fd);
+
+    (void)at;
+    RBE_TRY(drain(read_gzip, g, s, e));
+    s->packed = rbe_gunzip_used(g);
     return RBE_OK;
 }
 
 static enum rbe_code unpack_xz(int packed_fd, struct rbe_nested_bytes at, struct stream *s, struct rbe_err *e)
 {
     rbe_autoptr(unxz) struct rbe_unxz *x = rbe_unxz_new(packed_fd);
-    rbe_autofree unsigned char *bytes = rbe_alloc(CHUNK);
-    struct rbe_err ignored = {0};
-    size_t n = 1;
 
-    while (n > 0 && rbe_unxz_read(x, bytes, CHUNK, &n, &ignored) == RBE_OK)
-        RBE_TRY(put(s, bytes, n, e));
-    s->packed = at.n;
+    (void)at;
+    RBE_TRY(drain(read_xz, x, s, e));
+    s->packed = rbe_unxz_used(x);
     return RBE_OK;
 }
 

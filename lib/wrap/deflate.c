@@ -207,6 +207,11 @@ enum rbe_code rbe_gunzip_read(struct rbe_gunzip *g, void *p, size_t n, size_t *r
     return RBE_OK;
 }
 
+uint64_t rbe_gunzip_used(const struct rbe_gunzip *g)
+{
+    return g->offset - g->z.avail_in;
+}
+
 void rbe_deflate(const void *p, size_t n, struct rbe_str *out)
 {
     z_stream z = {0};

@@ -27,6 +27,8 @@ void rbe_gunzip_free(struct rbe_gunzip *g);
 RBE_DEFINE_CLEANUP(gunzip, struct rbe_gunzip, rbe_gunzip_free)
 /* *ret_n of 0 at the end. Broken, truncated or followed by other than zero bytes: RBE_INVALID, field "file". */
 enum rbe_code rbe_gunzip_read(struct rbe_gunzip *g, void *p, size_t n, size_t *ret_n, struct rbe_err *e) RBE_MUST_USE;
+/* Bytes of the file taken so far: where a member ended or broke off. */
+uint64_t rbe_gunzip_used(const struct rbe_gunzip *g);
 
 /* Deflates a whole buffer (raw, level 6) into out. */
 void rbe_deflate(const void *p, size_t n, struct rbe_str *out);

@@ -185,3 +185,8 @@ enum rbe_code rbe_unxz_read(struct rbe_unxz *x, void *p, size_t n, size_t *ret_n
     *ret_n = n - x->z.avail_out;
     return RBE_OK;
 }
+
+uint64_t rbe_unxz_used(const struct rbe_unxz *x)
+{
+    return x->offset - x->z.avail_in;
+}

@@ -22,5 +22,7 @@ RBE_DEFINE_CLEANUP(unxz, struct rbe_unxz, rbe_unxz_free)
 /* The next bytes; *ret_n of 0 at the end, checks made. Broken, truncated, or followed by anything: RBE_INVALID, field
  * "patch". */
 enum rbe_code rbe_unxz_read(struct rbe_unxz *x, void *p, size_t n, size_t *ret_n, struct rbe_err *e) RBE_MUST_USE;
+/* Bytes of the file taken so far: where the stream ended or broke off. */
+uint64_t rbe_unxz_used(const struct rbe_unxz *x);
 
 #endif
