@@ -170,10 +170,11 @@ static enum rbe_code reorder_version(struct rbe_store *s, const struct rbe_versi
     return rbe_version_set_order(s, v->id, key.parser, key.bytes, key.len, e);
 }
 
-static enum rbe_code reorder_resource(struct rbe_store *s, int64_t resource, struct rbe_err *e)
+static enum rbe_code reorder_resource(void *store, const struct rbe_resource *r, struct rbe_err *e)
 {
+    struct rbe_store *s = store;
     rbe_auto(arena) struct rbe_arena arena = {0};
-    struct rbe_version_filter page = {.resource = resource, .channel = -1, .limit = PAGE};
+    struct rbe_version_filter page = {.resource = r->id, .channel = -1, .limit = PAGE};
     struct rbe_version *versions;
     int64_t total;
     bool changed = false;
@@ -186,24 +187,12 @@ static enum rbe_code reorder_resource(struct rbe_store *s, int64_t resource, str
             RBE_TRY(reorder_version(s, &versions[i], &changed, e));
         page.offset += (int64_t)n;
     } while (n && page.offset < total);
-    return changed ? rbe_offer_refresh(s, resource, e) : RBE_OK;
+    return changed ? rbe_offer_refresh(s, r->id, e) : RBE_OK;
 }
 
 static enum rbe_code reorder_all(struct rbe_store *s, const char *rules, struct rbe_err *e)
 {
-    rbe_auto(arena) struct rbe_arena arena = {0};
-    struct rbe_resource_filter page = {.limit = PAGE};
-    struct rbe_resource *resources;
-    int64_t total;
-    size_t n;
-
-    do {
-        rbe_arena_reset(&arena);
-        RBE_TRY(rbe_resource_list(s, &page, &arena, &resources, &n, &total, e));
-        for (size_t i = 0; i < n; i++)
-            RBE_TRY(reorder_resource(s, resources[i].id, e));
-        page.offset += (int64_t)n;
-    } while (n && page.offset < total);
+    RBE_TRY(rbe_resource_each(s, reorder_resource, s, e));
     return rbe_store_meta_put(s, "order_rules", rules, e);
 }
 

@@ -148,41 +148,28 @@ static enum rbe_code mark_old(struct rbe_app *app, const struct rbe_resource *r,
                                                              {"bytes", .number = of_this.bytes}}}, e);
 }
 
+struct purging {
+    struct rbe_app *app;
+    struct rbe_purged *sum;
+};
+
 /* Looked at without a transaction first: where nothing is old, no publisher has to wait. */
-static enum rbe_code purge_resource(struct rbe_app *app, const struct rbe_resource *r, struct rbe_purged *sum,
-                                    struct rbe_err *e)
+static enum rbe_code purge_resource(void *arg, const struct rbe_resource *r, struct rbe_err *e)
 {
+    const struct purging *p = arg;
     rbe_auto(arena) struct rbe_arena arena = {0};
-    struct rbe_purged before = *sum;
+    struct rbe_purged before = *p->sum;
     struct judged w;
     size_t old;
 
-    RBE_TRY(look(app, r, &arena, &w, &old, e));
+    RBE_TRY(look(p->app, r, &arena, &w, &old, e));
     if (old == 0)
         return RBE_OK;
-    RBE_TRY(rbe_store_begin(app->store, RBE_BASE_RELEASES, e));
-    enum rbe_code code = end(app, RBE_BASE_RELEASES, mark_old(app, r, &arena, sum, e), e);
+    RBE_TRY(rbe_store_begin(p->app->store, RBE_BASE_RELEASES, e));
+    enum rbe_code code = end(p->app, RBE_BASE_RELEASES, mark_old(p->app, r, &arena, p->sum, e), e);
     if (code != RBE_OK)
-        *sum = before;
+        *p->sum = before;
     return code;
-}
-
-static enum rbe_code purge_all(struct rbe_app *app, struct rbe_purged *sum, struct rbe_err *e)
-{
-    rbe_auto(arena) struct rbe_arena arena = {0};
-    struct rbe_resource_filter page = {.rid = "", .name = "", .limit = PAGE};
-    struct rbe_resource *rows;
-    int64_t total;
-    size_t n;
-
-    do {
-        rbe_arena_reset(&arena);
-        RBE_TRY(rbe_resource_list(app->store, &page, &arena, &rows, &n, &total, e));
-        for (size_t i = 0; i < n; i++)
-            RBE_TRY(purge_resource(app, &rows[i], sum, e));
-        page.offset += (int64_t)n;
-    } while (n && page.offset < total);
-    return RBE_OK;
 }
 
 /* ---- how long keys live ---- */
@@ -237,6 +224,7 @@ static enum rbe_code life_now(struct rbe_app *app, int64_t now, int64_t *ret, st
 enum rbe_code rbe_purge_run(struct rbe_app *app, const char *rid, struct rbe_purged *ret, struct rbe_err *e)
 {
     rbe_auto(arena) struct rbe_arena arena = {0};
+    struct purging purging = {app, ret};
     struct rbe_resource r;
     int64_t life;
 
@@ -244,9 +232,9 @@ enum rbe_code rbe_purge_run(struct rbe_app *app, const char *rid, struct rbe_pur
     RBE_TRY(life_now(app, rbe_clock_now(), &life, e));
     if (rid) {
         RBE_TRY(rbe_resource_get(app->store, rid, &arena, &r, e));
-        RBE_TRY(purge_resource(app, &r, ret, e));
+        RBE_TRY(purge_resource(&purging, &r, e));
     } else {
-        RBE_TRY(purge_all(app, ret, e));
+        RBE_TRY(rbe_resource_each(app->store, purge_resource, &purging, e));
     }
     return rbe_stock_waiting(app->store, &ret->waiting, e);
 }

@@ -201,6 +201,34 @@ static void check_manifest(struct run *r, const struct rbe_package *p)
     rbe_manifest_release(&m);
 }
 
+/* Whether a patch leads from one full package to another, of one resource and of the platform that its own row names. */
+static enum rbe_code find_ends(struct run *r, const struct rbe_package *p, struct rbe_arena *arena,
+                               struct rbe_package_origin *ret_target, struct rbe_package_origin *ret_source, bool *ret_good,
+                               struct rbe_err *e)
+{
+    const struct rbe_package *t = &ret_target->package, *s = &ret_source->package;
+
+    RBE_TRY(rbe_wish_ends(r->app, p->target, p->source, arena, ret_target, ret_source, ret_good, e));
+    *ret_good = *ret_good && t->format == RBE_FORMAT_FULL && s->format == RBE_FORMAT_FULL && t->version == p->version &&
+                s->version != t->version && t->system == p->system && t->arch == p->arch && s->system == p->system &&
+                s->arch == p->arch && strcmp(ret_target->rid, ret_source->rid) == 0;
+    return RBE_OK;
+}
+
+static void check_ends(struct run *r, const struct rbe_package *p, struct rbe_arena *arena)
+{
+    struct rbe_package_origin target, source;
+    struct rbe_err e = {0};
+    bool good;
+
+    if (p->format == RBE_FORMAT_FULL)
+        return;
+    if (find_ends(r, p, arena, &target, &source, &good, &e) != RBE_OK)
+        found(r, RBE_FINDING_ROW, p->path, e.text);
+    else if (!good)
+        found(r, RBE_FINDING_ROW, p->path, "it does not lead between two full packages of its resource and platform");
+}
+
 static void check_package(struct run *r, const struct rbe_package *p, struct rbe_arena *arena)
 {
     const char *path = rbe_depot_path(r->app, arena, p->path);
@@ -221,6 +249,7 @@ static void check_package(struct run *r, const struct rbe_package *p, struct rbe
         check_hash(r, p, fd);
     }
     check_manifest(r, p);
+    check_ends(r, p, arena);
 }
 
 /* ---- mending ---- */
@@ -283,13 +312,13 @@ static enum rbe_code renew_patch(struct run *r, const struct rbe_package *p, str
 {
     rbe_auto(arena) struct rbe_arena arena = {0};
     struct rbe_package_origin target, source;
-    bool found_both;
+    bool good;
 
     RBE_TRY(forget_patch(r, p, e));
     rbe_depot_drop(r->app, p->path);
     RBE_TRY(forget_jobs(r, p, e));
-    RBE_TRY(rbe_wish_ends(r->app, p->target, p->source, &arena, &target, &source, &found_both, e));
-    if (!found_both || !rbe_wish_usable(&target, &source))
+    RBE_TRY(find_ends(r, p, &arena, &target, &source, &good, e));
+    if (!good || !rbe_wish_usable(&target, &source))
         return RBE_OK;
     const struct rbe_wish wish = {.target = &target.package, .source = &source.package, .format = p->format,
                                   .tier = RBE_WISH_NAMED};
@@ -437,23 +466,28 @@ static enum rbe_code find_orphans(struct run *r, struct rbe_err *e)
 
 /* ---- rows that others contradict ---- */
 
-static enum rbe_code mend_offers(struct run *r, const struct rbe_resource *resource, struct rbe_err *e)
+/* Has what a resource's versions say put right, in one transaction with its record. */
+static enum rbe_code mend(struct run *r, const struct rbe_resource *resource, const char *what,
+                          enum rbe_code (*way)(struct rbe_store *s, int64_t resource, struct rbe_err *e), struct rbe_err *e)
 {
     struct rbe_store *store = r->app->store;
 
     RBE_TRY(rbe_store_begin(store, RBE_BASE_RELEASES, e));
     rbe_store_touch(store, resource->rid);
-    enum rbe_code code = rbe_offer_refresh(store, resource->id, e);
+    enum rbe_code code = way(store, resource->id, e);
 
     if (code == RBE_OK)
-        code = record(r, "offers made anew", resource->rid, e);
-    if (code == RBE_OK)
-        return rbe_store_commit(store, RBE_BASE_RELEASES, e);
-    rbe_store_rollback(store, RBE_BASE_RELEASES);
-    return code;
+        code = record(r, what, resource->rid, e);
+    if (code != RBE_OK) {
+        rbe_store_rollback(store, RBE_BASE_RELEASES);
+        return code;
+    }
+    RBE_TRY(rbe_store_commit(store, RBE_BASE_RELEASES, e));
+    r->sum->repaired++;
+    return RBE_OK;
 }
 
-static enum rbe_code check_resource(struct run *r, const struct rbe_resource *resource, struct rbe_err *e)
+static enum rbe_code check_offers(struct run *r, const struct rbe_resource *resource, struct rbe_err *e)
 {
     char detail[96];
     int64_t wrong;
@@ -463,29 +497,21 @@ static enum rbe_code check_resource(struct run *r, const struct rbe_resource *re
         return RBE_OK;
     (void)snprintf(detail, sizeof(detail), "%lld of its offers are not what its versions say", (long long)wrong);
     found(r, RBE_FINDING_ROW, resource->rid, detail);
-    if (r->v->repair) {
-        RBE_TRY(mend_offers(r, resource, e));
-        r->sum->repaired++;
-    }
-    return RBE_OK;
+    return r->v->repair ? mend(r, resource, "offers made anew", rbe_offer_refresh, e) : RBE_OK;
 }
 
-static enum rbe_code check_resources(struct run *r, struct rbe_err *e)
+static enum rbe_code check_resource(void *arg, const struct rbe_resource *resource, struct rbe_err *e)
 {
-    rbe_auto(arena) struct rbe_arena arena = {0};
-    struct rbe_resource_filter page = {.rid = "", .name = "", .limit = PAGE};
-    struct rbe_resource *rows;
-    int64_t total;
-    size_t n;
+    struct run *r = arg;
+    bool right;
 
-    do {
-        rbe_arena_reset(&arena);
-        RBE_TRY(rbe_resource_list(r->app->store, &page, &arena, &rows, &n, &total, e));
-        for (size_t i = 0; i < n; i++)
-            RBE_TRY(check_resource(r, &rows[i], e));
-        page.offset += (int64_t)n;
-    } while (n && page.offset < total);
-    return RBE_OK;
+    RBE_TRY(rbe_resource_number_is_right(r->app->store, resource->id, &right, e));
+    if (!right) {
+        found(r, RBE_FINDING_ROW, resource->rid, "its last_number is not the greatest number of its versions");
+        if (r->v->repair)
+            RBE_TRY(mend(r, resource, "last_number put right", rbe_resource_renumber, e));
+    }
+    return check_offers(r, resource, e);
 }
 
 static enum rbe_code verify(struct run *r, struct rbe_err *e)
@@ -493,7 +519,7 @@ static enum rbe_code verify(struct run *r, struct rbe_err *e)
     RBE_TRY(rbe_store_check(r->app->store, e));
     RBE_TRY(list_disk(r, e));
     RBE_TRY(walk(r, each_size, e));
-    RBE_TRY(check_resources(r, e));
+    RBE_TRY(rbe_resource_each(r->app->store, check_resource, r, e));
     RBE_TRY(walk(r, each_check, e));
     return find_orphans(r, e);
 }

@@ -18,8 +18,8 @@ const char *rbe_finding_name(enum rbe_finding f);
 
 struct rbe_verify {
     /* Mend what can be: orphans that nobody can be about to name go aside (aside/ in the data directory), patches that are
-     * lost or damaged are forgotten and queued to be built again, wrong offers are made anew. A full package that is lost
-     * can only be published again. Takes RBE_APP_WRITE. */
+     * lost or damaged are forgotten and queued to be built again, those between wrong ends are forgotten, wrong offers are
+     * made anew, wrong numbers put right. A full package that is lost can only be published again. Takes RBE_APP_WRITE. */
     bool repair;
     int64_t patience;            /* how many seconds an orphan must have lain there to go aside; 0: an hour */
     /* Told of each finding: path below packages/ (of a row: its resource), and what was expected and found, or was done. */

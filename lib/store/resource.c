@@ -65,6 +65,39 @@ enum rbe_code rbe_resource_list(struct rbe_store *s, const struct rbe_resource_f
     return RBE_OK;
 }
 
+enum rbe_code rbe_resource_each(struct rbe_store *s, rbe_resource_visit visit, void *arg, struct rbe_err *e)
+{
+    enum { PAGE = 256 };
+    rbe_auto(arena) struct rbe_arena arena = {0};
+    struct rbe_resource_filter page = {.limit = PAGE};
+    struct rbe_resource *rows;
+    int64_t total;
+    size_t n;
+
+    do {
+        rbe_arena_reset(&arena);
+        RBE_TRY(rbe_resource_list(s, &page, &arena, &rows, &n, &total, e));
+        for (size_t i = 0; i < n; i++)
+            RBE_TRY(visit(arg, &rows[i], e));
+        page.offset += (int64_t)n;
+    } while (n && page.offset < total);
+    return RBE_OK;
+}
+
+enum rbe_code rbe_resource_number_is_right(struct rbe_store *s, int64_t id, bool *ret, struct rbe_err *e)
+{
+    int64_t right = 0;
+
+    RBE_TRY(rbe_sql_number(s, RBE_SQL_RESOURCE_NUMBER_RIGHT, RBE_DB_VALUES(rbe_db_int(id)), &right, e));
+    *ret = right != 0;
+    return RBE_OK;
+}
+
+enum rbe_code rbe_resource_renumber(struct rbe_store *s, int64_t id, struct rbe_err *e)
+{
+    return rbe_sql_run(s, RBE_SQL_RESOURCE_RENUMBER, RBE_DB_VALUES(rbe_db_int(id)), NULL, e);
+}
+
 enum rbe_code rbe_resource_find_guarded(struct rbe_store *s, struct rbe_arena *arena, struct rbe_resource *ret,
                                         bool *ret_found, struct rbe_err *e)
 {

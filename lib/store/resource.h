@@ -34,6 +34,12 @@ struct rbe_resource_filter {
 enum rbe_code rbe_resource_list(struct rbe_store *s, const struct rbe_resource_filter *f, struct rbe_arena *arena,
                                 struct rbe_resource **ret, size_t *ret_n, int64_t *ret_total, struct rbe_err *e)
     RBE_MUST_USE;
+/* Goes through all, a page at a time. A visit may change the row it is given; r is good for the visit alone. */
+typedef enum rbe_code (*rbe_resource_visit)(void *arg, const struct rbe_resource *r, struct rbe_err *e);
+enum rbe_code rbe_resource_each(struct rbe_store *s, rbe_resource_visit visit, void *arg, struct rbe_err *e) RBE_MUST_USE;
+/* Whether last_number is what the versions say; setting it to that. */
+enum rbe_code rbe_resource_number_is_right(struct rbe_store *s, int64_t id, bool *ret, struct rbe_err *e) RBE_MUST_USE;
+enum rbe_code rbe_resource_renumber(struct rbe_store *s, int64_t id, struct rbe_err *e) RBE_MUST_USE;
 /* The first by rid that wants a cdk. */
 enum rbe_code rbe_resource_find_guarded(struct rbe_store *s, struct rbe_arena *arena, struct rbe_resource *ret,
                                         bool *ret_found, struct rbe_err *e) RBE_MUST_USE;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #define RESOURCE "id, rid, name, description, update_type, access, ordering, always_include, last_number, created_at"
+#define NUMBER_AS_IT_SHOULD_BE "coalesce((SELECT max(number) FROM version WHERE resource = ?1), 0)"
 #define VERSION                                                                                                    \
     "v.id, v.resource, v.name, v.number, v.channel, v.order_by, v.order_key, v.release_note, v.custom_data, "      \
     "v.created_at, v.withdrawn_at"
@@ -76,6 +77,10 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
         RELEASES("resource number", "SELECT last_number FROM resource WHERE id = ?1"),
     [RBE_SQL_RESOURCE_SET_NUMBER] =
         RELEASES("resource set number", "UPDATE resource SET last_number = ?2 WHERE id = ?1"),
+    [RBE_SQL_RESOURCE_NUMBER_RIGHT] =
+        RELEASES("resource number right", "SELECT last_number = " NUMBER_AS_IT_SHOULD_BE " FROM resource WHERE id = ?1"),
+    [RBE_SQL_RESOURCE_RENUMBER] =
+        RELEASES("resource renumber", "UPDATE resource SET last_number = " NUMBER_AS_IT_SHOULD_BE " WHERE id = ?1"),
 
     [RBE_SQL_VERSION_PUT] =
         RELEASES("version put", "INSERT INTO version (resource, name, number, channel, order_by, order_key, "

@@ -22,6 +22,7 @@
 #include "lib/store/resource.h"
 #include "lib/store/version.h"
 #include "lib/wrap/arc.h"
+#include "lib/wrap/db.h"
 #include "lib/wrap/file.h"
 #include "lib/wrap/zipw.h"
 
@@ -70,6 +71,17 @@ static inline int site_teardown(void **state)
     must(s, rbe_dir_remove(s->dir, &s->err));
     free(s);
     return 0;
+}
+
+/* SQL on a connection of its own, as another program would. */
+static inline void site_sql(struct site *s, const char *sql)
+{
+    rbe_autofree char *path = rbe_strfmt("%s/db/rbe.db", s->settings.instance.data_dir);
+    const struct rbe_db_options o = {.path = path, .mode = RBE_DB_WRITE, .cache_kib = 100, .busy_ms = 5000};
+    rbe_autoptr(db) struct rbe_db *db = NULL;
+
+    must(s, rbe_db_open(&o, &db, &s->err));
+    must(s, rbe_db_script(db, "test", sql, &s->err));
 }
 
 static inline int64_t site_resource(struct site *s, const char *rid, const char *always_include)

@@ -244,6 +244,66 @@ static void test_repair_offers(void **state)
     assert_int_equal(offers->channel, 2);
 }
 
+/* A number that versions do not bear out: the next one would be given out twice. */
+static void test_repair_number(void **state)
+{
+    struct site *s = *state;
+    struct rbe_resource r;
+    struct rbe_verified sum;
+    struct seen seen;
+
+    (void)one_release(s);
+    site_sql(s, "UPDATE resource SET last_number = 0");
+    assert_int_equal(verify(s, &seen).findings, 1);
+    assert_int_equal(seen.count[RBE_FINDING_ROW], 1);
+    assert_string_equal(seen.path, "app");
+    must(s, rbe_verify_run(s->app, &(struct rbe_verify){.repair = true}, &sum, &s->err));
+    assert_int_equal(sum.repaired, 1);
+    assert_int_equal(verify(s, &seen).findings, 0);
+    must(s, rbe_resource_get(s->app->store, "app", &s->arena, &r, &s->err));
+    assert_int_equal(r.last_number, 1);
+}
+
+/* A patch whose row names ends that cannot be its own goes, and is not made again between those. */
+static void test_repair_ends(void **state)
+{
+    static const char *const lies[] = {
+        "UPDATE package SET arch = 0 WHERE format <> 0",
+        "UPDATE package SET source = target WHERE format <> 0",
+        "UPDATE package SET version = 1 WHERE format <> 0",
+    };
+    struct site *s = *state;
+    rbe_autofree char *text = site_text(1, 1000);
+    int64_t r = site_resource(s, "app", "[]");
+    struct rbe_package k[RBE_COUNT(lies) + 1];
+    const struct rbe_package *last = &k[RBE_COUNT(lies)];
+    struct rbe_verified sum;
+    struct seen seen;
+    unsigned failed;
+
+    s->settings.batch.prebuild_depth = 0;
+    for (size_t i = 0; i < RBE_COUNT(k); i++) {
+        const char *number = rbe_arena_strfmt(&s->arena, "%zu.0.0", i);
+        const struct site_file files[] = {{"big", text}, {"small", number}, {0}};
+
+        k[i] = site_publish(s, r, "app", number, files);
+    }
+    for (size_t i = 0; i < RBE_COUNT(lies); i++) {
+        must(s, rbe_wish_put(s->app, &(struct rbe_wish){.target = last, .source = &k[i], .format = RBE_FORMAT_FILES,
+                                                        .tier = RBE_WISH_NAMED}, NULL, &s->err));
+        must(s, rbe_work_run(s->app, &(struct rbe_work){0}, &failed, &s->err));
+        assert_int_equal(verify(s, &seen).findings, 0);
+        site_sql(s, lies[i]);
+        assert_int_equal(verify(s, &seen).findings, 1);
+        assert_int_equal(seen.count[RBE_FINDING_ROW], 1);
+        assert_string_equal(seen.detail, "it does not lead between two full packages of its resource and platform");
+        must(s, rbe_verify_run(s->app, &(struct rbe_verify){.repair = true}, &sum, &s->err));
+        assert_int_equal(sum.repaired, 1);
+        assert_int_equal(verify(s, &seen).findings, 0);
+        assert_int_equal(verify(s, &seen).packages, RBE_COUNT(k));
+    }
+}
+
 /* Nothing can mend a full package. */
 static void test_repair_cannot(void **state)
 {
@@ -277,6 +337,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_repair_orphans, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_repair_patches, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_repair_offers, site_setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_repair_number, site_setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_repair_ends, site_setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_repair_cannot, site_setup, site_teardown),
         cmocka_unit_test(test_names),
     };
