@@ -123,7 +123,7 @@ sum=sha256:$(sha256sum "$work/update.tar.gz" | cut -d' ' -f1)
 say "sha256 is the promised one"
 full=$(bytes "$work/rbe-$new.tar.gz") part=$(bytes "$work/update.tar.gz")
 say "incremental $(size "$part"), full $(size "$full"): $((part * 100 / full)) %"
-perl share/demo/apply.pl "$work/client" "$work/update.tar.gz"
+say "$(perl share/examples/apply.pl "$work/update.tar.gz" "$work/client")"
 
 step "Compare"
 diff -r --no-dereference "$work/client" "$work/tree-$new" || die 'the trees differ'

@@ -11,7 +11,7 @@ use Rbe::Test;
 use Test::More;
 
 my $JSON = JSON::PP->new->utf8;
-my $apply = abs_path('tests/lib/apply-delta');
+my $apply = abs_path('share/examples/apply.pl');
 srand 70;
 my $noise = join '', map { chr int rand 256 } 1 .. 60_000;
 my $text = join '', map { "line $_ of something that is long enough: " . $_ * 7919 % 104_729 . "\n" } 1 .. 6000;

@@ -1,5 +1,5 @@
 /* lib/patch/deltapack: real trees, packed by zip(1) and tar(1); a delta is built and proved, and a client that is nothing
- * but stock tools (tests/lib/apply-delta) takes the old tree to the new one.
+ * but stock tools (share/examples/apply.pl) takes the old tree to the new one.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -94,7 +94,7 @@ static void pack_both(const char *dir, const struct kind *kind)
 static void apply(const char *dir, const char *package)
 {
     rbe_autofree char *script = rbe_strfmt("cd \"$1\"; rm -rf client x.zip; cp -a old client; cp %s x.zip;"
-                                           "\"$OLDPWD\"/tests/lib/apply-delta x.zip client", package);
+                                           "\"$OLDPWD\"/share/examples/apply.pl x.zip client", package);
 
     assert_int_equal(scratch_sh(script, dir, NULL, NULL), 0);
     assert_same_tree(dir, "client", "new");

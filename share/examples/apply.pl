@@ -1,32 +1,32 @@
 #!/usr/bin/perl
-# apply-delta PACKAGE TREE: takes TREE to the package's version with unzip, xz, xdelta3 and zstd, by what
-# share/doc/incremental.md says and nothing else. Packages of format "files" as well. Hashes are checked.
+# apply.pl PACKAGE TREE: takes TREE to the version that an incremental package of any format leads to, by what share/doc/api.md and
+# share/doc/incremental.md say and nothing else, with tar or unzip and, for deltas, xz and xdelta3 or zstd. Hashes are checked. An
+# example for those who write an updater: unlike rbe-update, it cannot be cut off in the middle and go on.
 use strict;
 use warnings;
 use Cwd qw(abs_path);
 use Digest::SHA;
 use File::Basename qw(dirname);
 use File::Copy qw(copy);
-use File::Find qw(find);
-use File::Path qw(make_path remove_tree);
+use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 use JSON::PP;
 
 my ($package, $tree) = @ARGV;
-die "usage: apply-delta PACKAGE TREE\n" unless @ARGV == 2;
+die "usage: apply.pl PACKAGE TREE\n" unless @ARGV == 2;
 $package = abs_path($package);
 $tree = abs_path($tree);
 my $tmp = tempdir('apply-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 $ENV{LC_ALL} = 'C.UTF-8';
 
-sub run { system(@_) == 0 or die "apply-delta: @_ failed\n" }
+sub run { system(@_) == 0 or die "apply.pl: @_ failed\n" }
 sub parent { make_path(dirname($_[0])) }
 sub sha256 { Digest::SHA->new(256)->addfile($_[0], 'b')->hexdigest }
 sub bytes { my $p = shift; utf8::encode($p); return $p }
 
 mkdir "$tmp/new";
 if ($package =~ /\.zip$/) { run('unzip', '-q', '-o', $package, '-d', "$tmp/new") }
-else { run('tar', '-xpzf', $package, '-C', "$tmp/new") }
+else { run('tar', '-xpf', $package, '-C', "$tmp/new") }
 open my $in, '<:raw', "$tmp/new/changes.json" or die "changes.json: $!\n";
 my $changes = decode_json(do { local $/; <$in> });
 close $in;
@@ -102,3 +102,5 @@ run('cp', '-a', "$tmp/new/.", "$tree/");
 
 # 5. Copies of new files.
 put("$tree/" . bytes($_->{from}), $_) for grep { ($_->{of} // 'old') eq 'new' } @{$delta->{copies}};
+
+printf "applied: %s\n", join ', ', map { scalar(@{$changes->{$_} // []}) . " $_" } qw(added modified deleted added_dir deleted_dir);
