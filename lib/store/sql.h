@@ -143,6 +143,7 @@ enum { RBE_STORE_TOUCHED_MAX = 16 };
 struct rbe_store {
     struct rbe_store_options options;
     char *dir;
+    bool opened;                                 /* what it needs at first; the rest is opened where it is needed */
     struct rbe_db *db[RBE_BASE_MAX];
     struct rbe_db_stmt *kept[RBE_SQL_MAX];
     struct rbe_share *share;                     /* where changes are told; NULL: nowhere */

@@ -40,19 +40,26 @@ static enum rbe_code open_base(const char *dir, enum rbe_base base, enum rbe_db_
     return rbe_db_open(&o, ret, e);
 }
 
-enum rbe_code rbe_store_db(struct rbe_store *s, enum rbe_base base, struct rbe_db **ret, struct rbe_err *e)
+static enum rbe_code open_checked(struct rbe_store *s, enum rbe_base base, struct rbe_err *e)
 {
     enum rbe_db_mode mode = s->options.read_only && base == RBE_BASE_RELEASES ? RBE_DB_READ : RBE_DB_WRITE;
+    rbe_autoptr(db) struct rbe_db *db = NULL;
 
-    if (!s->db[base]) {
-        rbe_autoptr(db) struct rbe_db *db = NULL;
-
-        RBE_TRY(open_base(s->dir, base, mode, false, &db, e));
-        RBE_TRY(rbe_migrate_check(db, base, e));
-        s->db[base] = rbe_steal(db);
-    }
-    *ret = s->db[base];
+    RBE_TRY(open_base(s->dir, base, mode, false, &db, e));
+    RBE_TRY(rbe_migrate_check(db, base, e));
+    s->db[base] = rbe_steal(db);
     return RBE_OK;
+}
+
+enum rbe_code rbe_store_db(struct rbe_store *s, enum rbe_base base, struct rbe_db **ret, struct rbe_err *e)
+{
+    enum rbe_code code = s->db[base] ? RBE_OK : open_checked(s, base, e);
+
+    *ret = s->db[base];
+    /* In the midst of its work nobody asked for anything that could be refused. */
+    if (code != RBE_REFUSED || !s->opened)
+        return code;
+    return e ? (e->code = RBE_UNAVAILABLE) : RBE_UNAVAILABLE;
 }
 
 enum rbe_code rbe_store_open(const struct rbe_store_options *o, struct rbe_store **ret, struct rbe_err *e)
@@ -66,6 +73,7 @@ enum rbe_code rbe_store_open(const struct rbe_store_options *o, struct rbe_store
     RBE_TRY(rbe_store_db(s, RBE_BASE_RELEASES, &db, e));
     if (!o->read_only)
         RBE_TRY(rbe_store_db(s, RBE_BASE_USAGE, &db, e));
+    s->opened = true;
     *ret = rbe_steal(s);
     return RBE_OK;
 }

@@ -29,7 +29,8 @@ struct rbe_store_options {
 
 struct rbe_store;
 /* Opens existing databases and prepares nothing yet: a statement is prepared at its first use and kept. A schema newer
- * than this program's, or one that waits for migration: RBE_REFUSED, saying which. */
+ * than this program's, or one that waits for migration: RBE_REFUSED, saying which. Of a database that is opened later, when
+ * it is needed, the same is RBE_UNAVAILABLE: no call can be refused for it. */
 enum rbe_code rbe_store_open(const struct rbe_store_options *o, struct rbe_store **ret, struct rbe_err *e) RBE_MUST_USE;
 void rbe_store_close(struct rbe_store *s);
 RBE_DEFINE_CLEANUP(store, struct rbe_store, rbe_store_close)

@@ -155,6 +155,13 @@ each_host {
 
 {
     my $rbe = Rbe::Test->start(host => 'cgi');
+    $rbe->create('app', update_type => 'full', access => 'cdk');
+    $rbe->publish('app', version_name => '1', bytes => 'x');
+    my $cdk = cdk($rbe, '--daily-limit', 1);
+    rename "$rbe->{data}/db/usage.db", "$rbe->{dir}/usage.db";
+    my $r = latest($rbe, $cdk);
+    is "$r->{status} $r->{json}{code} $r->{json}{msg}", '503 -1 temporarily unavailable', 'a database that is away is no fault of the client';
+
     spew("$rbe->{data}/rbe.local.yaml", "extra:\n  quota_time_zone: Europe/Nowhere\n");
     my ($status, undef, $err) = run("$rbe->{build}/cgi-bin/download.fcgi", '--config', $rbe->{config}, '--listen', "$rbe->{dir}/s");
     is $status, 1, 'an unknown zone stops the start';

@@ -207,8 +207,9 @@ static void test_read_only_opens_usage_late(void **state)
     assert_int_equal(rename(usage, away), 0);
     rbe_autoptr(store) struct rbe_store *reader = opened(h, true);
     must(h, rbe_store_meta_find(reader, "k", &h->arena, &text, &h->err));
-    expect(h, RBE_REFUSED, rbe_job_put(reader, &j, &new, &h->err));
+    expect(h, RBE_UNAVAILABLE, rbe_job_put(reader, &j, &new, &h->err));
     assert_non_null(strstr(h->err.text, "usage.db is not there"));
+    expect(h, RBE_UNAVAILABLE, rbe_job_put(reader, &j, &new, NULL));
     assert_int_equal(rename(away, usage), 0);
     must(h, rbe_job_put(reader, &j, &new, &h->err));
     assert_true(new);
