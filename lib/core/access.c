@@ -52,9 +52,10 @@ static void note_use(struct rbe_app *app, const struct rbe_token *t, int64_t now
         return;
     if (rbe_store_begin(app->store, RBE_BASE_USAGE, &ignored) != RBE_OK)
         return;
-    if (rbe_usage_token_put(app->store, t->id, now, &ignored) != RBE_OK ||
-        rbe_store_commit(app->store, RBE_BASE_USAGE, &ignored) != RBE_OK)
-        rbe_store_rollback(app->store, RBE_BASE_USAGE);
+    enum rbe_code code = rbe_usage_token_put(app->store, t->id, now, &ignored);
+
+    if (rbe_store_end(app->store, RBE_BASE_USAGE, code, &ignored) != RBE_OK)
+        return;
 }
 
 /* Ours, also when it is revoked or expired: nobody else is to be told of it, nor to call it good. */
@@ -148,12 +149,7 @@ enum rbe_code rbe_access_grant_token(struct rbe_app *app, struct rbe_token *t, c
                                                        .facts = {{"scope", .text = t->scope == RBE_SCOPE_ADMIN ?
                                                                                        "admin" : "publish"},
                                                                  {"expires_at", .number = t->expires_at}}}, e);
-    if (code == RBE_OK)
-        code = rbe_store_commit(app->store, RBE_BASE_RELEASES, e);
-    if (code != RBE_OK) {
-        rbe_store_rollback(app->store, RBE_BASE_RELEASES);
-        return code;
-    }
+    RBE_TRY(rbe_store_end(app->store, RBE_BASE_RELEASES, code, e));
     memcpy(ret_text, text, sizeof(text));
     return RBE_OK;
 }

@@ -211,11 +211,7 @@ static enum rbe_code reorder(const struct rbe_store_options *options, struct rbe
         return RBE_OK;
     RBE_TRY(rbe_store_begin(s, RBE_BASE_RELEASES, e));
     enum rbe_code code = reorder_all(s, rbe_str_text(&rules), e);
-    if (code != RBE_OK) {
-        rbe_store_rollback(s, RBE_BASE_RELEASES);
-        return code;
-    }
-    return rbe_store_commit(s, RBE_BASE_RELEASES, e);
+    return rbe_store_end(s, RBE_BASE_RELEASES, code, e);
 }
 
 enum rbe_code rbe_app_make_dirs(const struct rbe_settings *settings, struct rbe_err *e)

@@ -320,10 +320,7 @@ static enum rbe_code forget_copies(struct rbe_app *app, struct rbe_err *e)
 {
     RBE_TRY(rbe_store_begin(app->store, RBE_BASE_RELEASES, e));
     enum rbe_code code = rbe_mirror_copy_clear(app->store, e);
-    if (code == RBE_OK)
-        return rbe_store_commit(app->store, RBE_BASE_RELEASES, e);
-    rbe_store_rollback(app->store, RBE_BASE_RELEASES);
-    return code;
+    return rbe_store_end(app->store, RBE_BASE_RELEASES, code, e);
 }
 
 static enum rbe_code check(struct restoring *r, struct rbe_err *e)

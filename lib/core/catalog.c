@@ -142,9 +142,7 @@ enum rbe_code rbe_catalog_revoke(struct rbe_app *app, const char *name, struct r
 
     if (code == RBE_OK)
         code = rbe_deed_record(app, &(struct rbe_deed){.action = "token revoke", .subject = name}, e);
-    if (code == RBE_OK)
-        return rbe_store_commit(app->store, RBE_BASE_RELEASES, e);
-    rbe_store_rollback(app->store, RBE_BASE_RELEASES);
+    code = rbe_store_end(app->store, RBE_BASE_RELEASES, code, e);
     return code == RBE_NOTFOUND ? rbe_fail(e, RBE_NOTFOUND, "token not found: %s", name) : code;
 }
 
@@ -168,10 +166,7 @@ enum rbe_code rbe_catalog_retry(struct rbe_app *app, int64_t id, struct rbe_aren
         code = rbe_deed_record(app, &(struct rbe_deed){.action = "job retry", .subject = subject,
                                                        .facts = {{"kind", .text = rbe_job_kind_name(ret->kind)},
                                                                  {"job", .text = ret->subject}}}, e);
-    if (code == RBE_OK)
-        return rbe_store_commit(app->store, RBE_BASE_USAGE, e);
-    rbe_store_rollback(app->store, RBE_BASE_USAGE);
-    return code;
+    return rbe_store_end(app->store, RBE_BASE_USAGE, code, e);
 }
 
 struct rbe_catalog_setting *rbe_catalog_settings(const struct rbe_settings *settings, struct rbe_arena *arena,

@@ -72,10 +72,7 @@ enum rbe_code rbe_cdks_make(struct rbe_app *app, const struct rbe_cdk *like, siz
     *ret = rbe_arena_alloc_array(arena, count, sizeof(**ret));
     RBE_TRY(rbe_store_begin(app->store, RBE_BASE_RELEASES, e));
     enum rbe_code code = make_all(app, like, *ret, count, e);
-    if (code == RBE_OK)
-        return rbe_store_commit(app->store, RBE_BASE_RELEASES, e);
-    rbe_store_rollback(app->store, RBE_BASE_RELEASES);
-    return code;
+    return rbe_store_end(app->store, RBE_BASE_RELEASES, code, e);
 }
 
 /* ---- looking ---- */
@@ -157,9 +154,6 @@ enum rbe_code rbe_cdks_block(struct rbe_app *app, const char *which, bool block,
     *ret = (struct rbe_cdks_row){0};
     RBE_TRY(rbe_store_begin(app->store, RBE_BASE_RELEASES, e));
     enum rbe_code code = block_in_transaction(app, which, block, now, arena, &ret->cdk, e);
-    if (code == RBE_OK)
-        code = rbe_store_commit(app->store, RBE_BASE_RELEASES, e);
-    else
-        rbe_store_rollback(app->store, RBE_BASE_RELEASES);
-    return code == RBE_OK ? add_use(app, now, ret, e) : code;
+    RBE_TRY(rbe_store_end(app->store, RBE_BASE_RELEASES, code, e));
+    return add_use(app, now, ret, e);
 }

@@ -38,10 +38,7 @@ enum rbe_code rbe_deed_record(struct rbe_app *app, const struct rbe_deed *d, str
         return rbe_audit_put(app->store, &a, e);
     RBE_TRY(rbe_store_begin(app->store, RBE_BASE_RELEASES, e));
     enum rbe_code code = rbe_audit_put(app->store, &a, e);
-    if (code == RBE_OK)
-        return rbe_store_commit(app->store, RBE_BASE_RELEASES, e);
-    rbe_store_rollback(app->store, RBE_BASE_RELEASES);
-    return code;
+    return rbe_store_end(app->store, RBE_BASE_RELEASES, code, e);
 }
 
 enum rbe_code rbe_deed_list(struct rbe_app *app, const struct rbe_audit_filter *f, struct rbe_arena *arena,

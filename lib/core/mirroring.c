@@ -236,22 +236,15 @@ static enum rbe_code remove_by_rsync(const struct copying *c)
 
 /* ---- one copy ---- */
 
-static enum rbe_code end(struct rbe_app *app, enum rbe_base base, enum rbe_code code, struct rbe_err *e)
-{
-    if (code == RBE_OK)
-        code = rbe_store_commit(app->store, base, e);
-    rbe_store_rollback(app->store, base);
-    return code;
-}
-
 static enum rbe_code copy(const struct copying *c)
 {
     struct rbe_store *s = c->app->store;
 
     RBE_TRY(c->target->path[0] ? copy_to_path(c) : copy_by_rsync(c));
     RBE_TRY(rbe_store_begin(s, RBE_BASE_RELEASES, c->e));
-    return end(c->app, RBE_BASE_RELEASES,
-               rbe_mirror_copy_put(s, c->package->id, c->target->name, rbe_clock_now(), c->e), c->e);
+    enum rbe_code code = rbe_mirror_copy_put(s, c->package->id, c->target->name, rbe_clock_now(), c->e);
+
+    return rbe_store_end(s, RBE_BASE_RELEASES, code, c->e);
 }
 
 /* The file first: a row that is left is found again, a file without one is not. */
@@ -261,7 +254,7 @@ static enum rbe_code take_away(const struct copying *c)
 
     RBE_TRY(c->target->path[0] ? remove_from_path(c) : remove_by_rsync(c));
     RBE_TRY(rbe_store_begin(s, RBE_BASE_RELEASES, c->e));
-    return end(c->app, RBE_BASE_RELEASES, rbe_mirror_copy_del(s, c->package->id, c->target->name, c->e), c->e);
+    return rbe_store_end(s, RBE_BASE_RELEASES, rbe_mirror_copy_del(s, c->package->id, c->target->name, c->e), c->e);
 }
 
 /* ---- jobs ---- */
@@ -300,7 +293,7 @@ static enum rbe_code queue_page(struct rbe_app *app, const struct rbe_mirror_tar
     }
     if (code == RBE_OK)
         code = rbe_mark_put(app->store, mark_of(arena, target), packages[n - 1].id, e);
-    return end(app, RBE_BASE_USAGE, code, e);
+    return rbe_store_end(app->store, RBE_BASE_USAGE, code, e);
 }
 
 static enum rbe_code queue_target(struct rbe_app *app, const struct rbe_mirror_target *target, int64_t after, int64_t now,
@@ -439,7 +432,7 @@ static enum rbe_code forget(const struct copying *c, struct rbe_err *e)
     struct rbe_store *s = c->app->store;
 
     RBE_TRY(rbe_store_begin(s, RBE_BASE_RELEASES, e));
-    return end(c->app, RBE_BASE_RELEASES, rbe_mirror_copy_del(s, c->package->id, c->target->name, e), e);
+    return rbe_store_end(s, RBE_BASE_RELEASES, rbe_mirror_copy_del(s, c->package->id, c->target->name, e), e);
 }
 
 /* verify: all packages, else those that have no copy. A copy that is not good and cannot be made good is no longer used;

@@ -56,10 +56,7 @@ static enum rbe_code claim(const struct probing *p, bool *ret_mine)
         return RBE_OK;
     RBE_TRY(rbe_store_begin(s, RBE_BASE_USAGE, p->e));
     enum rbe_code code = rbe_mirror_claim(s, p->place->url, p->now, before, ret_mine, p->e);
-    if (code == RBE_OK)
-        code = rbe_store_commit(s, RBE_BASE_USAGE, p->e);
-    rbe_store_rollback(s, RBE_BASE_USAGE);
-    return code;
+    return rbe_store_end(s, RBE_BASE_USAGE, code, p->e);
 }
 
 /* What the place's row becomes. *ret_fell: it went down by this. */
@@ -93,10 +90,7 @@ static enum rbe_code record(const struct probing *p, const struct rbe_err *of_pl
         struct rbe_mirror is = judge(p, &was, of_place, ret_fell);
         code = rbe_mirror_put(s, &is, p->e);
     }
-    if (code == RBE_OK)
-        code = rbe_store_commit(s, RBE_BASE_USAGE, p->e);
-    rbe_store_rollback(s, RBE_BASE_USAGE);
-    return code;
+    return rbe_store_end(s, RBE_BASE_USAGE, code, p->e);
 }
 
 /* *ret_fell: it went down by this; of_place says why. */

@@ -22,14 +22,6 @@ enum { PAGE = 256, WEIGHT = 1000, PARSERS = 16, HOLD_LOOKS = 200 };
 #define MARK_UNTIL "key life until"
 #define MARK_PURGED "purged at"
 
-static enum rbe_code end(struct rbe_app *app, enum rbe_base base, enum rbe_code code, struct rbe_err *e)
-{
-    if (code == RBE_OK)
-        code = rbe_store_commit(app->store, base, e);
-    rbe_store_rollback(app->store, base);
-    return code;
-}
-
 /* ---- which are old ---- */
 
 /* The full packages of a resource while they are judged. */
@@ -166,7 +158,7 @@ static enum rbe_code purge_resource(void *arg, const struct rbe_resource *r, str
     if (old == 0)
         return RBE_OK;
     RBE_TRY(rbe_store_begin(p->app->store, RBE_BASE_RELEASES, e));
-    enum rbe_code code = end(p->app, RBE_BASE_RELEASES, mark_old(p->app, r, &arena, p->sum, e), e);
+    enum rbe_code code = rbe_store_end(p->app->store, RBE_BASE_RELEASES, mark_old(p->app, r, &arena, p->sum, e), e);
     if (code != RBE_OK)
         *p->sum = before;
     return code;
@@ -218,7 +210,7 @@ static enum rbe_code know_life(struct rbe_app *app, int64_t now, int64_t *ret, s
 static enum rbe_code life_now(struct rbe_app *app, int64_t now, int64_t *ret, struct rbe_err *e)
 {
     RBE_TRY(rbe_store_begin(app->store, RBE_BASE_USAGE, e));
-    return end(app, RBE_BASE_USAGE, know_life(app, now, ret, e), e);
+    return rbe_store_end(app->store, RBE_BASE_USAGE, know_life(app, now, ret, e), e);
 }
 
 enum rbe_code rbe_purge_run(struct rbe_app *app, const char *rid, struct rbe_purged *ret, struct rbe_err *e)
@@ -251,7 +243,7 @@ enum rbe_code rbe_purge_by_itself(struct rbe_app *app, int64_t now, struct rbe_e
     bool due = code == RBE_OK && (now < last || now - last >= interval);
     if (due)
         code = rbe_mark_put(app->store, MARK_PURGED, now, e);
-    RBE_TRY(end(app, RBE_BASE_USAGE, code, e));
+    RBE_TRY(rbe_store_end(app->store, RBE_BASE_USAGE, code, e));
     return due ? rbe_purge_run(app, NULL, &sum, e) : RBE_OK;
 }
 
@@ -336,7 +328,8 @@ enum rbe_code rbe_purge_remove(struct rbe_app *app, struct rbe_job *j, struct rb
     }
     RBE_TRY(rbe_store_begin(app->store, RBE_BASE_RELEASES, e));
     rbe_store_touch(app->store, o.rid);
-    RBE_TRY(end(app, RBE_BASE_RELEASES, rbe_stock_removed(app->store, j->target, rbe_clock_now(), e), e));
+    code = rbe_stock_removed(app->store, j->target, rbe_clock_now(), e);
+    RBE_TRY(rbe_store_end(app->store, RBE_BASE_RELEASES, code, e));
     *ret_note = rbe_arena_strfmt(arena, "removed %s", o.package.path);
     return RBE_OK;
 }

@@ -36,10 +36,7 @@ static enum rbe_code take(struct rbe_app *app, const struct rbe_usage *u, int64_
         return RBE_OK;
     RBE_TRY(rbe_store_begin(app->store, RBE_BASE_USAGE, e));
     enum rbe_code code = count(app, u, limit, e);
-    if (code == RBE_OK)
-        return rbe_store_commit(app->store, RBE_BASE_USAGE, e);
-    rbe_store_rollback(app->store, RBE_BASE_USAGE);
-    return code;
+    return rbe_store_end(app->store, RBE_BASE_USAGE, code, e);
 }
 
 enum rbe_code rbe_quota_take(struct rbe_app *app, const struct rbe_grant *key, const struct rbe_cdk *c, int64_t now,
@@ -78,10 +75,7 @@ static enum rbe_code purge_step(struct rbe_app *app, int64_t before, int64_t *re
 {
     RBE_TRY(rbe_store_begin(app->store, RBE_BASE_USAGE, e));
     enum rbe_code code = rbe_usage_purge(app->store, before, PURGE_STEP, ret_removed, e);
-    if (code == RBE_OK)
-        return rbe_store_commit(app->store, RBE_BASE_USAGE, e);
-    rbe_store_rollback(app->store, RBE_BASE_USAGE);
-    return code;
+    return rbe_store_end(app->store, RBE_BASE_USAGE, code, e);
 }
 
 /* Days are counted back from the last one with a download, so that a clock that ran ahead for a while takes nothing of

@@ -16,15 +16,6 @@ static enum rbe_code begin(struct rbe_app *app, const struct rbe_resource *resou
     return RBE_OK;
 }
 
-/* Ends the transaction: what was changed stays only when all of it went well. */
-static enum rbe_code end(struct rbe_app *app, enum rbe_code code, struct rbe_err *e)
-{
-    if (code == RBE_OK)
-        code = rbe_store_commit(app->store, RBE_BASE_RELEASES, e);
-    rbe_store_rollback(app->store, RBE_BASE_RELEASES);
-    return code;
-}
-
 static enum rbe_code find(struct rbe_app *app, const struct rbe_resource *resource, const char *name,
                           struct rbe_arena *arena, struct rbe_version *ret, struct rbe_err *e)
 {
@@ -86,7 +77,7 @@ enum rbe_code rbe_release_describe(struct rbe_app *app, const struct rbe_resourc
 {
     RBE_TRY(rbe_version_name_check("version_name", words->version_name, e));
     RBE_TRY(begin(app, resource, e));
-    return end(app, describe(app, resource, words, arena, ret, e), e);
+    return rbe_store_end(app->store, RBE_BASE_RELEASES, describe(app, resource, words, arena, ret, e), e);
 }
 
 /* ---- withdrawing ---- */
@@ -113,7 +104,7 @@ enum rbe_code rbe_release_withdraw(struct rbe_app *app, const struct rbe_resourc
     enum rbe_code code = find(app, resource, name, arena, ret, e);
     if (code == RBE_OK)
         code = withdraw(app, resource, ret, e);
-    return end(app, code, e);
+    return rbe_store_end(app->store, RBE_BASE_RELEASES, code, e);
 }
 
 enum rbe_code rbe_release_withdraw_all(struct rbe_app *app, const struct rbe_resource *resource, int64_t *ret_n,
@@ -126,7 +117,7 @@ enum rbe_code rbe_release_withdraw_all(struct rbe_app *app, const struct rbe_res
                                                        .facts = {{"versions", .number = *ret_n}}}, e);
     if (code == RBE_OK)
         code = rbe_offer_refresh(app->store, resource->id, e);
-    return end(app, code, e);
+    return rbe_store_end(app->store, RBE_BASE_RELEASES, code, e);
 }
 
 /* ---- channels ---- */
@@ -160,5 +151,5 @@ enum rbe_code rbe_release_promote(struct rbe_app *app, const struct rbe_resource
     enum rbe_code code = find(app, resource, name, arena, ret, e);
     if (code == RBE_OK)
         code = promote(app, resource, ret, to, e);
-    return end(app, code, e);
+    return rbe_store_end(app->store, RBE_BASE_RELEASES, code, e);
 }

@@ -136,11 +136,7 @@ enum rbe_code rbe_release_create(struct rbe_app *app, const struct rbe_resource_
                                                                  {"update_type", .text = update_names[ret->update]},
                                                                  {"access", .text = access_names[ret->access]},
                                                                  {"order", .text = order_names[ret->order]}}}, e);
-    if (code == RBE_OK)
-        code = rbe_store_commit(app->store, RBE_BASE_RELEASES, e);
-    if (code != RBE_OK)
-        rbe_store_rollback(app->store, RBE_BASE_RELEASES);
-    return code;
+    return rbe_store_end(app->store, RBE_BASE_RELEASES, code, e);
 }
 
 /* ---- the status of a publish ---- */

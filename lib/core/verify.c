@@ -287,10 +287,7 @@ static enum rbe_code forget_patch(struct run *r, const struct rbe_package *p, st
 
     if (code == RBE_OK)
         code = record(r, "patch built anew", p->path, e);
-    if (code == RBE_OK)
-        return rbe_store_commit(store, RBE_BASE_RELEASES, e);
-    rbe_store_rollback(store, RBE_BASE_RELEASES);
-    return code;
+    return rbe_store_end(store, RBE_BASE_RELEASES, code, e);
 }
 
 static enum rbe_code forget_jobs(struct run *r, const struct rbe_package *p, struct rbe_err *e)
@@ -300,10 +297,7 @@ static enum rbe_code forget_jobs(struct run *r, const struct rbe_package *p, str
     RBE_TRY(rbe_store_begin(store, RBE_BASE_USAGE, e));
     enum rbe_code code = rbe_job_forget_pair(store, p->target, p->source, e);
 
-    if (code == RBE_OK)
-        return rbe_store_commit(store, RBE_BASE_USAGE, e);
-    rbe_store_rollback(store, RBE_BASE_USAGE);
-    return code;
+    return rbe_store_end(store, RBE_BASE_USAGE, code, e);
 }
 
 /* Builds a patch anew that is not whole: its row goes first, so that nobody is sent to it, then its files, and its job comes
@@ -478,11 +472,7 @@ static enum rbe_code mend(struct run *r, const struct rbe_resource *resource, co
 
     if (code == RBE_OK)
         code = record(r, what, resource->rid, e);
-    if (code != RBE_OK) {
-        rbe_store_rollback(store, RBE_BASE_RELEASES);
-        return code;
-    }
-    RBE_TRY(rbe_store_commit(store, RBE_BASE_RELEASES, e));
+    RBE_TRY(rbe_store_end(store, RBE_BASE_RELEASES, code, e));
     r->sum->repaired++;
     return RBE_OK;
 }

@@ -165,10 +165,7 @@ enum rbe_code rbe_webhook_announce(struct rbe_app *app, int64_t now, struct rbe_
         RBE_TRY(rbe_store_begin(app->store, RBE_BASE_USAGE, e));
         enum rbe_code code = announce_page(app, now, &more, e);
 
-        if (code == RBE_OK)
-            code = rbe_store_commit(app->store, RBE_BASE_USAGE, e);
-        rbe_store_rollback(app->store, RBE_BASE_USAGE);
-        RBE_TRY(code);
+        RBE_TRY(rbe_store_end(app->store, RBE_BASE_USAGE, code, e));
     }
     return RBE_OK;
 }

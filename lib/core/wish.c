@@ -151,13 +151,10 @@ enum rbe_code rbe_wish_put(struct rbe_app *app, const struct rbe_wish *w, bool *
     RBE_TRY(rbe_store_begin(app->store, RBE_BASE_USAGE, e));
     enum rbe_code code = found ? rbe_job_put(app->store, &j, &new, e) : put_new(app, w, &j, &new, e);
 
-    if (code == RBE_OK)
-        code = rbe_store_commit(app->store, RBE_BASE_USAGE, e);
-    else
-        rbe_store_rollback(app->store, RBE_BASE_USAGE);
-    if (code == RBE_OK && ret_new)
+    RBE_TRY(rbe_store_end(app->store, RBE_BASE_USAGE, code, e));
+    if (ret_new)
         *ret_new = new;
-    return code;
+    return RBE_OK;
 }
 
 /* ---- deltas ---- */
@@ -305,17 +302,10 @@ static enum rbe_code make_way(struct rbe_app *app, const struct rbe_wish *w, con
     rbe_store_touch(app->store, rid);
     enum rbe_code code = rbe_package_purge_pair(app->store, w->target->id, source, rbe_clock_now(), e);
 
-    if (code != RBE_OK) {
-        rbe_store_rollback(app->store, RBE_BASE_RELEASES);
-        return code;
-    }
-    RBE_TRY(rbe_store_commit(app->store, RBE_BASE_RELEASES, e));
+    RBE_TRY(rbe_store_end(app->store, RBE_BASE_RELEASES, code, e));
     RBE_TRY(rbe_store_begin(app->store, RBE_BASE_USAGE, e));
     code = rbe_job_forget_pair(app->store, w->target->id, source, e);
-    if (code == RBE_OK)
-        return rbe_store_commit(app->store, RBE_BASE_USAGE, e);
-    rbe_store_rollback(app->store, RBE_BASE_USAGE);
-    return code;
+    return rbe_store_end(app->store, RBE_BASE_USAGE, code, e);
 }
 
 /* Puts a wish of clients for whole files; where it finds no place, one is made. */
@@ -391,11 +381,7 @@ static enum rbe_code fold_demand(struct rbe_app *app, struct rbe_err *e)
     RBE_TRY(rbe_store_begin(app->store, RBE_BASE_USAGE, e));
     enum rbe_code code = count_all(app, asked, n, &arena, e);
 
-    if (code != RBE_OK) {
-        rbe_store_rollback(app->store, RBE_BASE_USAGE);
-        return code;
-    }
-    RBE_TRY(rbe_store_commit(app->store, RBE_BASE_USAGE, e));
+    RBE_TRY(rbe_store_end(app->store, RBE_BASE_USAGE, code, e));
     for (size_t i = 0; i < n; i++) {
         RBE_TRY(fold_pair(app, &asked[i], &arena, e));
         rbe_arena_reset(&arena);
@@ -487,10 +473,7 @@ static enum rbe_code fold_releases(struct rbe_app *app, struct rbe_err *e)
     RBE_TRY(rbe_store_begin(app->store, RBE_BASE_USAGE, e));
     enum rbe_code code = rbe_mark_put(app->store, mark, rows[n - 1].id, e);
 
-    if (code == RBE_OK)
-        return rbe_store_commit(app->store, RBE_BASE_USAGE, e);
-    rbe_store_rollback(app->store, RBE_BASE_USAGE);
-    return code;
+    return rbe_store_end(app->store, RBE_BASE_USAGE, code, e);
 }
 
 enum rbe_code rbe_wish_fold(struct rbe_app *app, struct rbe_err *e)

@@ -40,10 +40,7 @@ static void read_job(struct rbe_db_stmt *st, struct rbe_arena *arena, void *ret)
 
 static enum rbe_code finish(struct rbe_store *s, enum rbe_code code, struct rbe_err *e)
 {
-    if (code == RBE_OK)
-        return rbe_store_commit(s, RBE_BASE_USAGE, e);
-    rbe_store_rollback(s, RBE_BASE_USAGE);
-    return code;
+    return rbe_store_end(s, RBE_BASE_USAGE, code, e);
 }
 
 /* The same work once more: its row as it is, and if it still waits, as urgent as the more urgent of the two. */

@@ -167,6 +167,14 @@ void rbe_store_rollback(struct rbe_store *s, enum rbe_base base)
         rbe_db_rollback(s->db[base]);
 }
 
+enum rbe_code rbe_store_end(struct rbe_store *s, enum rbe_base base, enum rbe_code code, struct rbe_err *e)
+{
+    if (code == RBE_OK)
+        return rbe_store_commit(s, base, e);
+    rbe_store_rollback(s, base);
+    return code;
+}
+
 bool rbe_store_inside(const struct rbe_store *s, enum rbe_base base)
 {
     return s->db[base] && rbe_db_in_transaction(s->db[base]);
@@ -226,10 +234,7 @@ enum rbe_code rbe_store_skip_ids(struct rbe_store *s, struct rbe_err *e)
 {
     RBE_TRY(rbe_store_begin(s, RBE_BASE_RELEASES, e));
     enum rbe_code code = rbe_sql_run(s, RBE_SQL_STORE_SKIP_IDS, RBE_DB_VALUES(rbe_db_int(SKIPPED_IDS)), NULL, e);
-    if (code == RBE_OK)
-        return rbe_store_commit(s, RBE_BASE_RELEASES, e);
-    rbe_store_rollback(s, RBE_BASE_RELEASES);
-    return code;
+    return rbe_store_end(s, RBE_BASE_RELEASES, code, e);
 }
 
 enum rbe_code rbe_store_check(struct rbe_store *s, struct rbe_err *e)

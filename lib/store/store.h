@@ -46,6 +46,9 @@ enum rbe_code rbe_store_migrate(const struct rbe_store_options *o, unsigned *ret
 enum rbe_code rbe_store_begin(struct rbe_store *s, enum rbe_base base, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_store_commit(struct rbe_store *s, enum rbe_base base, struct rbe_err *e) RBE_MUST_USE;
 void rbe_store_rollback(struct rbe_store *s, enum rbe_base base);
+/* Ends a transaction by what came of it: commits when code is RBE_OK, else rolls back. Returns the first failure. */
+enum rbe_code rbe_store_end(struct rbe_store *s, enum rbe_base base, enum rbe_code code, struct rbe_err *e)
+    RBE_MUST_USE;
 
 /* Whether a transaction of it is open. */
 bool rbe_store_inside(const struct rbe_store *s, enum rbe_base base);
