@@ -5,12 +5,23 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <malloc.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
-enum { HINTS = 32 };
+enum {
+    HINTS = 32,
+    HEAD_S = 2,                  /* a web server that says nothing in the middle of a request's head is given up after so long */
+    DISCARD = 64 * 1024,         /* so much of a body is read for nothing rather than end a kept connection */
+    LONG = 64 * 1024             /* an answer that may take long to send */
+};
+
+/* How a connection's reads wait: for ever, as it came, or HEAD_S. */
+enum patience { ENDLESS, SHORT };
 
 struct rbe_fcgi {
     FCGX_Request fcgi;
@@ -19,6 +30,12 @@ struct rbe_fcgi {
     unsigned last[HINTS];        /* where a variable was found last, by the address of its name */
     int in, out;                 /* of CGI */
     bool cgi, taken, broken;
+    bool guarded;                /* FCGI_WEB_SERVER_ADDRS: libfcgi accepts, as it knows from whom, and nothing is kept */
+    bool drained;                /* told to stop, and has taken over what nobody else may come for */
+    bool passed;                 /* idle connections, because this request takes long */
+    enum patience patience;      /* of the present connection */
+    size_t written;              /* of the present answer */
+    struct rbe_kept kept;
 };
 
 /* What the signal handler needs: the project's stop flag, and the descriptors it works on. */
@@ -40,18 +57,27 @@ static void on_stop(int signo)
     errno = saved;
 }
 
+/* An accept that is waiting is begun again after it, and finds that the socket blocks no longer. */
+static void on_kept(int signo)
+{
+    (void)signo;
+}
+
 void rbe_fcgi_stop_on_signals(int listen_fd)
 {
     struct sigaction stopping = {.sa_handler = on_stop, .sa_flags = SA_RESTART}, ignored = {.sa_handler = SIG_IGN};
+    struct sigaction keeping = {.sa_handler = on_kept, .sa_flags = SA_RESTART};
 
     (void)sigemptyset(&stopping.sa_mask);
     (void)sigemptyset(&ignored.sa_mask);
+    (void)sigemptyset(&keeping.sa_mask);
     if (stop_null < 0)
         stop_null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     stop_listen = listen_fd;
     (void)sigaction(SIGTERM, &stopping, NULL);
     (void)sigaction(SIGINT, &stopping, NULL);
     (void)sigaction(SIGPIPE, &ignored, NULL);
+    (void)sigaction(RBE_KEPT_SIGNAL, &keeping, NULL);
 }
 
 bool rbe_fcgi_stopping(void)
@@ -81,14 +107,20 @@ static void take_env(struct rbe_fcgi *f, char *const *env)
         f->vars++;
 }
 
-struct rbe_fcgi *rbe_fcgi_new(int listen_fd)
+struct rbe_fcgi *rbe_fcgi_new(int listen_fd, struct rbe_kept_pool pool)
 {
     struct rbe_fcgi *f = rbe_alloc(sizeof(*f));
+    int on = 1;
+
+    f->guarded = getenv("FCGI_WEB_SERVER_ADDRS") != NULL;
+    /* Inherited by what is accepted. */
+    (void)setsockopt(listen_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    rbe_kept_init(&f->kept, listen_fd, pool);
 
     /* libfcgi takes and gives two large buffers at every request, and each time malloc would gather the small pieces it holds
      * ready, which are wanted again at once. */
     (void)mallopt(M_MXFAST, 0);
-    if (FCGX_Init() != 0 || FCGX_InitRequest(&f->fcgi, listen_fd, FCGI_FAIL_ACCEPT_ON_INTR) != 0)
+    if (FCGX_Init() != 0 || FCGX_InitRequest(&f->fcgi, f->guarded ? listen_fd : -1, FCGI_FAIL_ACCEPT_ON_INTR) != 0)
         abort();
     return f;
 }
@@ -108,20 +140,124 @@ void rbe_fcgi_free(struct rbe_fcgi *f)
 {
     if (!f)
         return;
-    if (!f->cgi)
+    if (!f->cgi) {
         FCGX_Free(&f->fcgi, 1);
+        rbe_kept_release(&f->kept);
+    }
     free(f);
 }
 
-int rbe_fcgi_accept(struct rbe_fcgi *f)
+static void set_patience(struct rbe_fcgi *f, int fd, enum patience patience)
 {
-    f->broken = false;
-    if (f->cgi) {
-        bool had = f->taken;
+    const struct timeval t = {.tv_sec = patience == SHORT ? HEAD_S : 0};
 
-        f->taken = true;
-        return !had;
+    if (f->patience != patience)
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
+    f->patience = patience;
+}
+
+/* A connection is there before its first byte. */
+static bool says_something(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    int r;
+
+    do
+        r = poll(&p, 1, HEAD_S * 1000);
+    while (r < 0 && errno == EINTR);
+    return r > 0;
+}
+
+static int accept_new(struct rbe_fcgi *f)
+{
+    f->patience = ENDLESS;
+    return accept4(f->kept.listen_fd, NULL, NULL, SOCK_CLOEXEC);
+}
+
+/* Whether an accept that failed so may be tried again. */
+static bool passes(int error)
+{
+    static const int passing[] = {EINTR, EAGAIN, ECONNABORTED, EPROTO, ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH};
+
+    for (size_t i = 0; i < RBE_COUNT(passing); i++)
+        if (error == passing[i])
+            return true;
+    return false;
+}
+
+/* The next connection with something to read, where none is kept; -1 with errno when there is none yet. */
+static int next_accepted(struct rbe_fcgi *f)
+{
+    int fd = accept_new(f);
+
+    if (fd >= 0 && !says_something(fd)) {
+        (void)close(fd);
+        errno = ECONNABORTED;
+        return -1;
     }
+    /* Another worker keeps some. */
+    if (fd < 0 && errno == EAGAIN)
+        rbe_kept_begin(&f->kept);
+    return fd;
+}
+
+/* The same where some are; a new one is waited for among them. Reads are timed only here, where signals come while nothing is
+ * read, because a signal ends a timed read whatever sa_flags says. */
+static int next_kept(struct rbe_fcgi *f)
+{
+    int fd = -1;
+
+    switch (rbe_kept_wait(&f->kept, &fd)) {
+    case RBE_KEPT_REQUEST:
+        f->patience = SHORT;
+        return fd;
+    case RBE_KEPT_NEW:
+        fd = accept_new(f);
+        if (fd < 0)
+            return -1;
+        set_patience(f, fd, SHORT);
+        rbe_kept_put(&f->kept, fd);
+        errno = EAGAIN;
+        return -1;
+    case RBE_KEPT_INTERRUPTED:
+        break;
+    }
+    errno = EINTR;
+    return -1;
+}
+
+/* Told to stop: what had been sent on kept connections until then is still answered. */
+static int last_connection(struct rbe_fcgi *f)
+{
+    if (!f->drained)
+        rbe_kept_adopt(&f->kept);
+    f->drained = true;
+    if (f->kept.n == 0)
+        return -1;
+    rbe_kept_begin(&f->kept);
+    f->patience = SHORT;
+    return rbe_kept_ready(&f->kept);
+}
+
+/* Reads a request's head; false when none came, and the connection is closed. */
+static bool read_head(struct rbe_fcgi *f, int fd)
+{
+    f->passed = false;
+    f->written = 0;
+    f->fcgi.ipcFd = fd;
+    /* Or libfcgi would close it before it begins. */
+    f->fcgi.keepConnection = 1;
+    /* And not wait for its end when it brings no request. */
+    (void)FCGX_Detach(&f->fcgi);
+    if (FCGX_Accept_r(&f->fcgi) != 0)
+        return false;
+    (void)FCGX_Attach(&f->fcgi);
+    take_env(f, f->fcgi.envp);
+    return true;
+}
+
+static int accept_guarded(struct rbe_fcgi *f)
+{
     while (!stop) {
         int r = FCGX_Accept_r(&f->fcgi);
 
@@ -129,13 +265,37 @@ int rbe_fcgi_accept(struct rbe_fcgi *f)
             take_env(f, f->fcgi.envp);
             return 1;
         }
-        if (stop)
-            break;
-        if (r != -EINTR) {
+        if (!stop && r != -EINTR) {
             errno = r < 0 && r > -4096 ? -r : EIO;
             return -1;
         }
     }
+    return 0;
+}
+
+int rbe_fcgi_accept(struct rbe_fcgi *f)
+{
+    int fd;
+
+    f->broken = false;
+    if (f->cgi) {
+        bool had = f->taken;
+
+        f->taken = true;
+        return !had;
+    }
+    if (f->guarded)
+        return accept_guarded(f);
+    while (!stop) {
+        fd = f->kept.on ? next_kept(f) : next_accepted(f);
+        if (fd >= 0 && read_head(f, fd))
+            return 1;
+        if (fd < 0 && !stop && !passes(errno))
+            return -1;
+    }
+    while ((fd = last_connection(f)) >= 0)
+        if (read_head(f, fd))
+            return 1;
     return 0;
 }
 
@@ -153,25 +313,61 @@ static void drain(const struct rbe_fcgi *f)
     while (got > 0 || (got < 0 && errno == EINTR));
 }
 
+/* True when the request was read to its end, so that what comes next is the next one. */
+static bool read_out(struct rbe_fcgi *f, uint64_t unread)
+{
+    const bool keep = f->fcgi.keepConnection;
+    char piece[4096];
+    int got, taken = 0;
+
+    if (unread > DISCARD || (unread > 0 && !keep))
+        return false;
+    if (unread > 0)
+        (void)FCGX_FFlush(f->fcgi.out);
+    /* Of a body in chunks nobody knows beforehand whether anything is left. */
+    do {
+        got = FCGX_GetStr(piece, keep ? (int)sizeof(piece) : 1, f->fcgi.in);
+        taken += got;
+    } while (got > 0 && keep && taken <= DISCARD);
+    return got == 0 && !FCGX_GetError(f->fcgi.in);
+}
+
 /* libfcgi waits up to two seconds for the web server to close first, because a connection that is closed with bytes
  * unread may take the answer down with it. Where all was read there is no such danger, and no reason to hold the
- * worker: a detached request is closed at once. */
-void rbe_fcgi_finish(struct rbe_fcgi *f, bool body_taken)
+ * worker: the connection is taken from libfcgi, and closed at once or kept. */
+void rbe_fcgi_finish(struct rbe_fcgi *f, uint64_t unread)
 {
-    char c;
-
     if (f->cgi) {
         /* Always: a body in chunks has no length by which to tell. */
         drain(f);
         return;
     }
-    if (body_taken && FCGX_GetStr(&c, 1, f->fcgi.in) == 0 && !FCGX_GetError(f->fcgi.in))
-        (void)FCGX_Detach(&f->fcgi);
+    bool keep = f->fcgi.keepConnection && !f->guarded, whole = read_out(f, unread);
+    f->fcgi.keepConnection = whole;
     FCGX_Finish_r(&f->fcgi);
-    if (f->fcgi.ipcFd >= 0)
-        FCGX_Free(&f->fcgi, 1);
-    (void)FCGX_Attach(&f->fcgi);
+    int fd = f->fcgi.ipcFd;
+    f->fcgi.ipcFd = -1;
     take_env(f, NULL);
+    if (fd < 0)
+        return;
+    if (!keep) {
+        (void)close(fd);
+        return;
+    }
+    rbe_kept_begin(&f->kept);
+    set_patience(f, fd, SHORT);
+    if (stop)
+        rbe_kept_pass(&f->kept, fd);
+    else
+        rbe_kept_put(&f->kept, fd);
+}
+
+/* The present request is about to take long: whoever waits shall not wait for it. */
+static void pass_idle(struct rbe_fcgi *f)
+{
+    if (!f->passed)
+        rbe_kept_pass_all(&f->kept);
+    f->passed = true;
 }
 
 const char *rbe_fcgi_env(const struct rbe_fcgi *f, const char *name)
@@ -205,6 +401,9 @@ ssize_t rbe_fcgi_read(struct rbe_fcgi *f, void *p, size_t n)
         while (got < 0 && errno == EINTR);
         return got;
     }
+    /* The web server says when a body that stalls is given up. */
+    set_patience(f, f->fcgi.ipcFd, ENDLESS);
+    pass_idle(f);
     int got = FCGX_GetStr(p, (int)n, f->fcgi.in);
     return got == 0 && FCGX_GetError(f->fcgi.in) ? -1 : got;
 }
@@ -233,6 +432,9 @@ bool rbe_fcgi_write(struct rbe_fcgi *f, const void *p, size_t n)
     while (!f->cgi && !f->broken && n > 0) {
         int part = n > INT_MAX ? INT_MAX : (int)n;
 
+        f->written += (size_t)part;
+        if (f->written > LONG)
+            pass_idle(f);
         f->broken = FCGX_PutStr(s, part, f->fcgi.out) != part;
         s += part;
         n -= (size_t)part;

@@ -1,23 +1,25 @@
 /* Where requests come from: a FastCGI socket by libfcgi, or one request of plain CGI. What is above cannot tell
  * them apart. No other file includes libfcgi's header.
  *
- * A FastCGI connection is closed after its answer, also where the web server asks to keep it: a worker takes one
- * connection at a time, and a kept one would hold it while others wait.
+ * A FastCGI connection is closed after its answer, or kept where the web server asks for it (lib/web/kept).
  */
 #ifndef RBE_WEB_FCGI_H
 #define RBE_WEB_FCGI_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "lib/base/mem.h"
+#include "lib/web/kept.h"
 
 struct rbe_fcgi;
 
 /* True when descriptor 0 is no listening socket, so that this process is to answer one request as CGI. */
 bool rbe_fcgi_is_cgi(void);
-struct rbe_fcgi *rbe_fcgi_new(int listen_fd);
+/* pool: shared with other workers on this socket; RBE_KEPT_NO_POOL when there are none. */
+struct rbe_fcgi *rbe_fcgi_new(int listen_fd, struct rbe_kept_pool pool);
 /* One request: body from `in`, answer to `out` (both stay the caller's), environment "K=V" ended by NULL. */
 struct rbe_fcgi *rbe_fcgi_new_cgi(int in, int out, char *const *env);
 void rbe_fcgi_free(struct rbe_fcgi *f);
@@ -28,10 +30,11 @@ RBE_DEFINE_CLEANUP(fcgi, struct rbe_fcgi, rbe_fcgi_free)
 void rbe_fcgi_stop_on_signals(int listen_fd);
 bool rbe_fcgi_stopping(void);
 
-/* Waits for a request: 1; 0 when there will be none (stopped, or CGI has had its one); -1 with errno on failure. */
+/* Waits for a request: 1; 0 when there will be none (CGI has had its one; stopped, and what kept connections had brought
+ * until then is answered); -1 with errno on failure. */
 int rbe_fcgi_accept(struct rbe_fcgi *f);
-/* The answer is complete: sends what is buffered. body_taken: nothing of the body is left unread. */
-void rbe_fcgi_finish(struct rbe_fcgi *f, bool body_taken);
+/* The answer is complete: sends what is buffered. unread: what of the declared body was not read. */
+void rbe_fcgi_finish(struct rbe_fcgi *f, uint64_t unread);
 
 /* A variable of the request, NULL when absent. */
 const char *rbe_fcgi_env(const struct rbe_fcgi *f, const char *name);

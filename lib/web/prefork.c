@@ -92,11 +92,11 @@ static unsigned alive(const struct parent *p)
     return n;
 }
 
-static void end_workers(const struct parent *p)
+static void tell_workers(const struct parent *p, int signo)
 {
     for (unsigned i = 0; i < p->workers; i++)
         if (p->worker[i].pid)
-            (void)kill(p->worker[i].pid, SIGTERM);
+            (void)kill(p->worker[i].pid, signo);
 }
 
 /* Forks what is due; in a child true. *ret_wait gets the time until the next is due, UINT64_MAX when none is. */
@@ -126,9 +126,12 @@ static void wait_signal(struct parent *p, uint64_t ns)
 
     if (signo == SIGTERM || signo == SIGINT) {
         p->stopping = true;
-        end_workers(p);
-    } else if (signo == SIGHUP && !p->stopping && p->o->reload(p->o->arg))
-        end_workers(p);
+        tell_workers(p, SIGTERM);
+    } else if (signo == SIGHUP && !p->stopping && p->o->reload(p->o->arg)) {
+        tell_workers(p, SIGTERM);
+    } else if (signo == p->o->relay) {
+        tell_workers(p, signo);
+    }
 }
 
 bool rbe_prefork_run(const struct rbe_prefork *o, int *ret_status)
@@ -143,6 +146,7 @@ bool rbe_prefork_run(const struct rbe_prefork *o, int *ret_status)
     (void)sigaddset(&p.signals, SIGTERM);
     (void)sigaddset(&p.signals, SIGINT);
     (void)sigaddset(&p.signals, SIGHUP);
+    (void)sigaddset(&p.signals, o->relay);
     /* A parent that ignores SIGCHLD would hand that on to us, and its children would leave no status. */
     (void)signal(SIGCHLD, SIG_DFL);
     (void)sigprocmask(SIG_BLOCK, &p.signals, &p.before);

@@ -6,6 +6,7 @@
 
 struct rbe_prefork {
     unsigned workers;
+    int relay;                   /* a signal that a worker sends the parent for all workers to get; nobody dies of it */
     /* Called in the parent at SIGHUP; true: workers shall be replaced, because what they work by has changed. Each finishes
      * what it is at, and its successor is forked as soon as it has ended. */
     bool (*reload)(void *arg);

@@ -233,7 +233,7 @@ static void answer(struct server *s, const struct rbe_err *unopened)
     if (rbe_resp_send(&s->resp, &e) != RBE_OK)
         log_fault(s, route, &e, "");
     log_request(s, route, rbe_clock_mono() - began);
-    rbe_fcgi_finish(s->io, s->req.taken >= s->req.length);
+    rbe_fcgi_finish(s->io, s->req.taken < s->req.length ? (uint64_t)(s->req.length - s->req.taken) : 0);
     account(s, route, rbe_clock_mono() - began);
     rbe_resp_clear(&s->resp);
 }
@@ -275,7 +275,7 @@ static int serve_cgi(const struct rbe_serve_options *o)
 }
 
 /* Answers until told to stop, retired or unable; returns the exit status. */
-static int serve_socket(const struct rbe_serve_options *o, int listen_fd)
+static int serve_socket(const struct rbe_serve_options *o, int listen_fd, struct rbe_kept_pool pool)
 {
     struct server s = {.o = o};
     struct rbe_err e = {0};
@@ -290,7 +290,7 @@ static int serve_socket(const struct rbe_serve_options *o, int listen_fd)
     }
     (void)snprintf(labels, sizeof(labels), "program=\"%s\"", o->name);
     rbe_metric_add(s.share, RBE_METRIC_WORKER_STARTS, labels, 1);
-    s.io = rbe_fcgi_new(listen_fd);
+    s.io = rbe_fcgi_new(listen_fd, pool);
     while ((o->max_requests <= 0 || s.served < (uint64_t)o->max_requests) && (got = rbe_fcgi_accept(s.io)) > 0)
         answer(&s, NULL);
     if (got < 0)
@@ -317,7 +317,8 @@ static bool reload(void *arg)
 int rbe_serve(struct rbe_serve_options *o)
 {
     const struct rbe_prefork prefork = {
-        .workers = o->workers > 0 ? (unsigned)o->workers : o->listen ? rbe_cpu_count() : 1, .reload = reload, .arg = o};
+        .workers = o->workers > 0 ? (unsigned)o->workers : o->listen ? rbe_cpu_count() : 1,
+        .relay = RBE_KEPT_SIGNAL, .reload = reload, .arg = o};
     struct rbe_err e = {0};
     int listen_fd = STDIN_FILENO, status = 0;
 
@@ -330,6 +331,10 @@ int rbe_serve(struct rbe_serve_options *o)
     }
     /* A single process that retires, or reads its configuration again, needs somebody who starts the next one. */
     if (prefork.workers == 1 && !o->reload && (!o->listen || o->max_requests == 0))
-        return serve_socket(o, listen_fd);
-    return rbe_prefork_run(&prefork, &status) ? serve_socket(o, listen_fd) : status;
+        return serve_socket(o, listen_fd, RBE_KEPT_NO_POOL);
+    struct rbe_kept_pool pool = rbe_kept_pool_open();
+    if (rbe_prefork_run(&prefork, &status))
+        status = serve_socket(o, listen_fd, pool);
+    rbe_kept_pool_close(&pool);
+    return status;
 }

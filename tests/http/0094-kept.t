@@ -1,7 +1,5 @@
-# A web server that keeps its FastCGI connections (nginx, fastcgi_keep_conn), more of them than there are workers: no request
-# fails, because a worker closes a connection after its answer and so is never held by one, and because nginx repeats a GET
-# that met a connection which was just being closed. It would not repeat a POST, so admin.fcgi's are not kept
-# (share/doc/hosts.md).
+# Web servers that keep their FastCGI connections (nginx with fastcgi_keep_conn, Apache with enablereuse), more of them than
+# there are workers: no request fails, whatever its method, while workers retire, are replaced at SIGHUP, and take uploads.
 use strict;
 use warnings;
 use lib 'tests/lib';
@@ -11,60 +9,73 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my ($nginx) = grep { -x } map { "$_/nginx" } split(/:/, $ENV{PATH}), '/usr/sbin', '/usr/local/sbin';
-plan skip_all => 'nginx is not installed (Debian: nginx-light)' if !$nginx;
+my $CLIENTS = 4;
 
-my $rbe = Rbe::Test->start(host => 'lighttpd', config => {'instance.workers' => 2});
-$rbe->create('app', update_type => 'full');
-$rbe->publish('app', version_name => '1.0.0', bytes => 'one');
-my $dir = "$rbe->{dir}/nginx";
-mkdir $dir or die $!;
-my $port = free_port();
-spew("$dir/nginx.conf", <<"CONF");
-daemon off; worker_processes 1; pid $dir/pid; error_log $dir/error.log warn;
-@{[$> ? '' : 'user root;']}
-events { worker_connections 256; }
-http {
-    access_log off;
-    client_body_temp_path $dir/body; fastcgi_temp_path $dir/fcgi; proxy_temp_path $dir/proxy; uwsgi_temp_path $dir/uwsgi; scgi_temp_path $dir/scgi;
-    upstream latest { server unix:$rbe->{data}/run/latest.sock; keepalive 16; }
-    upstream admin { server unix:$rbe->{data}/run/admin.sock; }
-    server {
-        listen 127.0.0.1:$port;
-        fastcgi_param REQUEST_METHOD \$request_method; fastcgi_param QUERY_STRING \$query_string;
-        fastcgi_param CONTENT_TYPE \$content_type; fastcgi_param CONTENT_LENGTH \$content_length;
-        fastcgi_param REQUEST_URI \$request_uri; fastcgi_param SERVER_PROTOCOL \$server_protocol;
-        fastcgi_param REMOTE_ADDR \$remote_addr; fastcgi_param HTTP_HOST \$http_host; fastcgi_param PATH_INFO \$uri;
-        location ~ /latest\$ { fastcgi_keep_conn on; fastcgi_pass latest; }
-        location / { fastcgi_pass admin; }
+# Asks until told to stop; of ten requests two are posts that nobody may repeat, and one is an upload.
+sub ask {
+    my ($rbe, $c, $until) = @_;
+    my @bad;
+    my $n = 0;
+    for (; !-e $until; $n++) {
+        my $what = $n % 10;
+        my $r = $what == 3 || $what == 7 ? $rbe->post('/resources', json => {resource_id => "made-$c-$n"})
+            : $what == 5 ? $rbe->publish('app', version_name => "1.$c.$n", bytes => "$c-$n" x 20_000)
+            : $what == 6 ? $rbe->post('/nowhere', json => {body => 'of which nothing is read'})
+            : $rbe->get('/resources/app/latest');
+        my $want = {3 => 201, 5 => 201, 6 => 404, 7 => 201}->{$what} // 200;
+        push @bad, "$n: $r->{status} $r->{content}" if $r->{status} != $want;
     }
+    return ($n, @bad);
 }
-CONF
-my $pid = fork // die $!;
-if (!$pid) {
-    open STDERR, '>', "$dir/stderr";
-    exec 'setpriv', '--pdeathsig', 'TERM', $nginx, '-p', $dir, '-c', "$dir/nginx.conf" or POSIX::_exit(127);
-}
-for (1 .. 200) { last if IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port); sleep 0.025 }
 
-# Four clients at once, on connections of their own to nginx, over two workers.
-my @clients;
-for my $c (1 .. 4) {
-    my $client = fork // die $!;
-    if (!$client) {
-        my $bad = 0;
-        local $rbe->{base} = "http://127.0.0.1:$port";
-        for my $n (1 .. 150) {
-            my $r = $n % 10 ? $rbe->get('/resources/app/latest') : $rbe->post('/resources', json => {resource_id => "made-$c-$n"});
-            $bad++ if $r->{status} != ($n % 10 ? 200 : 201);
+# Connections that the workers of a program hold: their sockets but for the listening one and the pool's two.
+sub kept {
+    my ($rbe, $program) = @_;
+    my $parent = $rbe->{program_pids}{$program};
+    my @workers = map { m{^/proc/(\d+)/} } grep { (eval { slurp($_) } // '') =~ /^PPid:\t$parent$/m } glob '/proc/[0-9]*/status';
+    return scalar(map { grep { (readlink // '') =~ /^socket:/ } glob "/proc/$_/fd/*" } @workers) - 3 * @workers;
+}
+
+each_host {
+    my ($rbe) = @_;
+    my $until = "$rbe->{dir}/stop";
+    my (@clients, @lines);
+    $rbe->create('app', update_type => 'full');
+    $rbe->publish('app', version_name => '0.9.0', bytes => 'one');
+    for my $c (1 .. $CLIENTS) {
+        pipe my $r, my $w or die $!;
+        my $pid = fork // die $!;
+        if (!$pid) {
+            my ($n, @bad) = ask($rbe, $c, $until);
+            print {$w} map { "$_\n" } $n < 20 ? "only $n requests" : (), @bad;
+            close $w;
+            POSIX::_exit(0);
         }
-        $rbe->{pid} = 0;
-        POSIX::_exit($bad > 100 ? 100 : $bad);
+        close $w;
+        push @clients, [$pid, $r];
     }
-    push @clients, $client;
-}
-is_deeply [map { waitpid $_, 0; $? >> 8 } @clients], [0, 0, 0, 0], 'no request fails' or diag slurp("$dir/error.log");
-kill TERM => $pid;
-waitpid $pid, 0;
-$rbe->stop;
+    for (1 .. 8) {
+        sleep 0.4;
+        kill HUP => $rbe->{program_pids}{$_} for qw(latest admin);
+    }
+    sleep 0.5;
+    spew($until, '');
+    for (@clients) {
+        my ($pid, $r) = @$_;
+        push @lines, readline $r;
+        waitpid $pid, 0;
+    }
+    is join('', @lines), '', "no request of $CLIENTS clients failed";
+    ok kept($rbe, $_) > 0, "$_ keeps connections" for qw(latest admin);
+
+    # An upload that stalls holds its worker where the web server hands it on as it comes, and nobody else.
+    my $slow = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $rbe->{port}) or die $@;
+    print {$slow} "POST /resources/app/versions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $rbe->{token}\r\n"
+        . "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 500000\r\n\r\n--b\r\n";
+    sleep 0.3;
+    my $began = time;
+    is $rbe->post('/resources', json => {resource_id => "late-$_"})->{status}, 201, "post $_ beside an upload that stalls" for 1 .. 12;
+    cmp_ok time - $began, '<', 10, 'none waits for it';
+    close $slow;
+} on => [qw(nginx apache-proxy)], config => {'instance.workers' => 2, 'instance.max_requests' => 40};
 done_testing;

@@ -31,7 +31,7 @@ static void test_unread_body(void **state)
     struct rbe_fcgi *f = rbe_fcgi_new_cgi(s[1], s[1], env);
     assert_int_equal(rbe_fcgi_accept(f), 1);
     assert_true(rbe_fcgi_write(f, answer, strlen(answer)));
-    rbe_fcgi_finish(f, false);
+    rbe_fcgi_finish(f, BODY);
     assert_int_equal(rbe_fcgi_accept(f), 0);
     rbe_fcgi_free(f);
     (void)close(s[1]);

@@ -6,7 +6,6 @@
 
 #include <cmocka.h>
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,25 +13,17 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "lib/base/metrics.h"
 #include "lib/base/str.h"
 #include "lib/web/listen.h"
 #include "lib/web/serve.h"
+#include "tests/unit/fastcgi.h"
 
 static char dir[64], sock[96];
 
 /* ---- a program ---- */
-
-static void nap(long ms)
-{
-    const struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-
-    (void)nanosleep(&t, NULL);
-}
 
 static enum rbe_code handle_pid(void *ctx, struct rbe_req *r, struct rbe_resp *p, struct rbe_err *e)
 {
@@ -147,110 +138,9 @@ static int stop(pid_t pid)
     return status;
 }
 
-/* ---- a web server's side of FastCGI ---- */
-
-static int dial(void)
-{
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-
-    (void)snprintf(at.sun_path, sizeof(at.sun_path), "%s", sock);
-    for (int i = 0; i < 500; i++) {
-        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-        if (connect(fd, (const struct sockaddr *)&at, sizeof(at)) == 0)
-            return fd;
-        (void)close(fd);
-        nap(10);
-    }
-    fail_msg("nobody listens on %s: %s", sock, strerror(errno));
-    return -1;
-}
-
-static void put_record(struct rbe_str *to, int type, const void *p, size_t n)
-{
-    const unsigned char head[8] = {1, (unsigned char)type, 0, 1, (unsigned char)(n >> 8), (unsigned char)n, 0, 0};
-
-    rbe_str_put(to, head, sizeof(head));
-    rbe_str_put(to, p, n);
-}
-
-static void put_var(struct rbe_str *to, const char *name, const char *value)
-{
-    assert_true(strlen(name) < 128 && strlen(value) < 128);
-    rbe_str_putc(to, (char)strlen(name));
-    rbe_str_putc(to, (char)strlen(value));
-    rbe_str_puts(to, name);
-    rbe_str_puts(to, value);
-}
-
-enum { BEGIN = 1, END = 3, PARAMS = 4, IN = 5, OUT = 6, KEEP = 1 };
-
-/* keep: asks to keep the connection. */
-static void put_request(struct rbe_str *to, const char *method, const char *path, const char *body, int keep)
-{
-    const unsigned char begin[8] = {0, 1, (unsigned char)keep};
-    rbe_auto(str) struct rbe_str vars = {0};
-    char length[24];
-
-    (void)snprintf(length, sizeof(length), "%zu", strlen(body));
-    put_var(&vars, "REQUEST_METHOD", method);
-    put_var(&vars, "SCRIPT_NAME", path);
-    put_var(&vars, "HTTP_HOST", "localhost");
-    put_var(&vars, "CONTENT_LENGTH", length);
-    put_record(to, BEGIN, begin, sizeof(begin));
-    put_record(to, PARAMS, vars.s, vars.len);
-    put_record(to, PARAMS, "", 0);
-    if (body[0])
-        put_record(to, IN, body, strlen(body));
-    put_record(to, IN, "", 0);
-}
-
-static void send_request(int fd, const char *method, const char *path, const char *body, int keep)
-{
-    rbe_auto(str) struct rbe_str all = {0};
-
-    put_request(&all, method, path, body, keep);
-    assert_int_equal(send(fd, all.s, all.len, MSG_NOSIGNAL), all.len);
-}
-
-static bool take(int fd, void *p, size_t n)
-{
-    char *to = p;
-
-    while (n > 0) {
-        ssize_t got = read(fd, to, n);
-
-        if (got <= 0)
-            return false;
-        to += got;
-        n -= (size_t)got;
-    }
-    return true;
-}
-
-/* What came on standard output until the end of the request; false when the connection ended before. */
-static bool take_answer(int fd, struct rbe_str *out)
-{
-    unsigned char head[8];
-    char rest[65536 + 256];
-
-    rbe_str_reset(out);
-    while (take(fd, head, sizeof(head))) {
-        size_t n = (size_t)head[4] << 8 | head[5];
-
-        if (!take(fd, rest, n + head[6]))
-            return false;
-        if (head[1] == OUT)
-            rbe_str_put(out, rest, n);
-        if (head[1] == END)
-            return true;
-    }
-    return false;
-}
-
 static bool ask(const char *method, const char *path, const char *body, struct rbe_str *out)
 {
-    rbe_autoclose int fd = dial();
+    rbe_autoclose int fd = dial(sock);
 
     send_request(fd, method, path, body, 0);
     return take_answer(fd, out);
@@ -307,22 +197,6 @@ static void requests_are_answered(void **state)
     assert_int_equal(stop(pid), 0);
 }
 
-static void a_connection_is_not_kept(void **state)
-{
-    const struct rbe_serve_options o = options();
-    rbe_auto(str) struct rbe_str out = {0};
-    pid_t pid = start(&o);
-    rbe_autoclose int fd = dial();
-    char c;
-
-    (void)state;
-    send_request(fd, "GET", "/pid", "", KEEP);
-    assert_true(take_answer(fd, &out));
-    assert_int_equal(read(fd, &c, 1), 0);
-    assert_int_equal(asked_pid(), pid);
-    assert_int_equal(stop(pid), 0);
-}
-
 static void requests_are_counted(void **state)
 {
     const struct rbe_serve_options o = options();
@@ -366,7 +240,7 @@ static void what_is_in_flight_is_finished(void **state)
 
         o.workers = workers;
         pid_t pid = start(&o);
-        fd = dial();
+        fd = dial(sock);
         send_request(fd, "GET", "/slow", "", 0);
         wait_until_busy();
         assert_int_equal(stop(pid), 0);
@@ -380,7 +254,7 @@ static void a_body_on_its_way_is_waited_for(void **state)
     const struct rbe_serve_options o = options();
     rbe_auto(str) struct rbe_str all = {0}, out = {0};
     pid_t pid = start(&o);
-    rbe_autoclose int fd = dial();
+    rbe_autoclose int fd = dial(sock);
     int status = -1;
 
     (void)state;
@@ -485,7 +359,7 @@ static void idle_processes_stop_at_once(void **state)
         pid_t pid = start(&o);
         /* At every moment from before the first wait to long after it. Very early the signal has its usual effect. */
         if (i > 0)
-            (void)close(dial());
+            (void)close(dial(sock));
         nap(i % 5);
         int status = stop(pid);
         assert_true(status == 0 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM));
@@ -652,7 +526,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_answered),
-        cmocka_unit_test(a_connection_is_not_kept),
         cmocka_unit_test(requests_are_counted),
         cmocka_unit_test(what_is_in_flight_is_finished),
         cmocka_unit_test(a_body_on_its_way_is_waited_for),

@@ -97,7 +97,7 @@ sub start {
     my $host = $hosts{$rbe->{host}};
     open_up($rbe);
     my @pids = spawn($rbe, 'batch', {RBE_CONFIG => $rbe->{config}}, "$rbe->{build}/bin/rbe-batch", '--watch');
-    push @pids, map { own_socket($rbe, $_) } qw(latest download admin health) if $host->{sockets};
+    push @pids, map { $rbe->{program_pids}{$_} = own_socket($rbe, $_) } qw(latest download admin health) if $host->{sockets};
     $rbe->{pids} = \@pids;
     # The port may be taken between finding and using it.
     for my $try (1 .. 5) {
