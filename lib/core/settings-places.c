@@ -114,6 +114,18 @@ const struct rbe_conf_record rbe_settings_auth = {
 
 /* ---- places ---- */
 
+/* Clients take such parts out of a URL, and the signature is of another then. */
+static bool has_dots(const char *path)
+{
+    for (const char *part = path; part; part = strchr(part, '/')) {
+        size_t n = strcspn(++part, "/");
+
+        if ((n == 1 || n == 2) && strspn(part, ".") >= n)
+            return true;
+    }
+    return false;
+}
+
 const char *rbe_settings_check_place(const char *text)
 {
     const char *rule = rbe_settings_check_url(text);
@@ -121,7 +133,7 @@ const char *rbe_settings_check_place(const char *text)
 
     if (rule || !path)
         return rule;
-    if (!made_of(path, "/._~-") || strstr(path, "//") || strstr(path, "/./") || strstr(path, "/../"))
+    if (!made_of(path, "/._~-") || strstr(path, "//") || has_dots(path))
         return "must have a plain path: A-Z a-z 0-9 . _ ~ - and single slashes";
     return NULL;
 }

@@ -123,4 +123,54 @@ each_host {
     is $rbe->get('/resources/open/latest')->{headers}{'access-control-allow-origin'}, undef, 'no page asks';
 } only => ['cgi'], config => {'cors.allow_origins' => '["*"]'};
 
+# Every answer says whether it may be kept, in both dialects, by GET and HEAD: with a key inside and errors never, what is said of
+# a cdk by its holder alone, and the rest as long as is configured.
+for my $age ('0', '1m') {
+    each_host {
+        my $rbe = shift;
+        publish($rbe);
+        my $kept = $age eq '0' ? 'no-cache' : 'max-age=60';
+        my ($good, $blocked) = map { (split /\n/, $rbe->admin_ok(qw(cdk create)))[0] } 1, 2;
+        $rbe->admin_ok(qw(cdk block), $blocked);
+        my $url = $rbe->get('/resources/open/latest')->{json}{data}{download_url};
+        my @rows = (
+            (map { my ($base, $same) = @$_; (
+                ["$base/open/latest", 200, 'no-store'],
+                ["$base/open/latest?$same=1.0", 200, $kept],
+                ["$base/guarded/latest", 200, $kept],
+                ["$base/guarded/latest?cdk=$good", 200, 'no-store'],
+                ["$base/guarded/latest?cdk=$good&$same=1.0", 200, 'private, no-cache'],
+                ["$base/guarded/latest?cdk=$blocked", 403, 'no-store'],
+                ["$base/guarded/latest?cdk=x&$same=1.0", 403, 'no-store'],
+                ["$base/open/latest?os=plan9", 400, 'no-store'],
+                ["$base/open/latest?arch=z80", 400, 'no-store'],
+                ["$base/open/latest?channel=gamma", 400, 'no-store'],
+                ["$base/open/latest?$same=" . 'x' x 200, 400, 'no-store'],
+                ["$base/none/latest", 404, 'no-store'],
+            ) } ['/resources', 'current'], ['/api/resources', 'current_version']),
+            (map { [$_, 200, 'no-store'], ["${_}x", 404, 'no-store'] } $url, $url =~ s{/resources}{/api/resources}r),
+            ['/nowhere', 404, 'no-store'], ['/admin/resources', 401, 'no-store'], ['/health', 200, 'no-store'], ['/metrics', 200, 'no-store'],
+        );
+        my @bad;
+        for (@rows) {
+            my ($path, $status, $cache) = @$_;
+            my $r = $rbe->get($path);
+            push @bad, "$path: $r->{status} $r->{headers}{'cache-control'}" if $r->{status} != $status || $r->{headers}{'cache-control'} ne $cache;
+            my $h = $rbe->head($path);
+            push @bad, "HEAD $path: $h->{status} $h->{headers}{'cache-control'}" if $h->{status} != $status || $h->{headers}{'cache-control'} ne $cache;
+            push @bad, "$path: a key, and $cache" if $r->{content} =~ m{/resources/download/[\w-]{60}} && $cache ne 'no-store';
+            my $tag = $r->{headers}{etag};
+            push @bad, "$path: " . ($tag ? 'a tag' : 'no tag') if !$tag != ($cache eq 'no-store') && $path !~ m{/download/};
+            next if !$tag;
+            $r = $rbe->get($path, headers => {'If-None-Match' => $tag});
+            push @bad, "$path again: $r->{status} $r->{headers}{'cache-control'}" if $r->{status} != 304 || $r->{headers}{'cache-control'} ne $cache;
+        }
+        is "@bad", '', "max_age $age: " . @rows . ' answers';
+        my $r = $rbe->request(POST => '/resources/open/latest');
+        is "$r->{status} $r->{headers}{'cache-control'}", '405 no-store', 'a wrong method';
+        ($r) = grep { $_->{status} == 429 } map { $rbe->get('/admin/resources', token => "rbe_$_") } 1 .. 9;
+        is $r->{headers}{'cache-control'}, 'no-store', 'too many';
+    } config => {'api.public_url' => 'true', 'api.max_age' => $age, 'limits.auth_failures' => 3};
+}
+
 done_testing;

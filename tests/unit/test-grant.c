@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -176,6 +177,30 @@ static void test_every_record_bit(void **state)
     party_free(p);
 }
 
+/* The beginning of one key and the end of another: none of them is a key, or it is one of the two. */
+static void test_spliced(void **state)
+{
+    struct party *p = party_new(0, 1);
+    char a[RBE_GRANT_TEXT], b[RBE_GRANT_TEXT], mixed[RBE_GRANT_TEXT];
+    struct rbe_grant other = sample, got;
+
+    (void)state;
+    other.package++;
+    rbe_grant_sign(&p->app, &sample, a);
+    rbe_grant_sign(&p->app, &other, b);
+    size_t len = strlen(a);
+    assert_int_equal(strlen(b), len);
+    for (size_t cut = 0; cut <= len; cut++) {
+        (void)snprintf(mixed, sizeof(mixed), "%.*s%s", (int)cut, a, b + cut);
+        bool is_key = strcmp(mixed, a) == 0 || strcmp(mixed, b) == 0;
+
+        assert_int_equal(verify(p, mixed, NOW, &got), is_key ? RBE_OK : RBE_NOROUTE);
+        if (is_key)
+            assert_int_equal(got.package, strcmp(mixed, a) == 0 ? sample.package : other.package);
+    }
+    party_free(p);
+}
+
 static void test_mangled(void **state)
 {
     struct party *p = party_new(0, 1);
@@ -320,7 +345,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round),     cmocka_unit_test(test_layout),          cmocka_unit_test(test_no_two_are_the_same),
         cmocka_unit_test(test_every_bit),
-        cmocka_unit_test(test_every_record_bit), cmocka_unit_test(test_mangled), cmocka_unit_test(test_kinds_are_apart),
+        cmocka_unit_test(test_every_record_bit), cmocka_unit_test(test_spliced), cmocka_unit_test(test_mangled), cmocka_unit_test(test_kinds_are_apart),
         cmocka_unit_test(test_no_system_call),
         cmocka_unit_test(test_rotation),  cmocka_unit_test(test_expiry),
     };
