@@ -15,6 +15,8 @@ enum { VCD_SOURCE = 1, VCD_TARGET = 2 };
 enum { NEAR = 4, SAME = 3, MODES = 2 + NEAR + SAME };
 /* Of a window: what it unpacks to, and its sections together. Encoders take windows of a few MiB. */
 enum { WINDOW_MOST = 64 << 20, SECTIONS_FIXED = 1 << 16, SECTIONS_FACTOR = 3, CHUNK = 64 * 1024 };
+/* Of the delta, beside and for each byte of what it gives: windows that give nothing could go on for ever, and pack well. */
+enum { DELTA_FIXED = 1 << 20, DELTA_FACTOR = 4 };
 
 enum kind { NOOP, ADD, RUN, COPY };
 struct instruction {
@@ -35,6 +37,7 @@ struct state {
     struct code codes[256];
     unsigned char in[CHUNK];
     size_t in_at, in_n;
+    uint64_t taken;                                /* bytes of the delta */
     unsigned char *sections, *window, *history;    /* history: the segment of a VCD_TARGET window */
     size_t sections_room, window_room, history_room;
     uint64_t near[NEAR], same[SAME * 256];
@@ -85,7 +88,10 @@ static enum rbe_code more(struct state *s, bool *ret, struct rbe_err *e)
     if (s->in_at == s->in_n) {
         s->in_at = 0;
         RBE_TRY(s->v->read(s->v->arg, s->in, CHUNK, &s->in_n, e));
+        s->taken += s->in_n;
     }
+    if (s->taken > DELTA_FIXED && (s->taken - DELTA_FIXED) / DELTA_FACTOR > s->v->target_size)
+        return broken(e, "it is far larger than what it gives");
     *ret = s->in_n > 0;
     return RBE_OK;
 }

@@ -162,6 +162,25 @@ static void test_refused(void **state)
     scratch_free(dir);
 }
 
+/* Windows that give nothing, a few and many. */
+static void test_endless(void **state)
+{
+    static const char windows[] = "cd \"$1\"; : >a; perl -e 'print \"\\xd6\\xc3\\xc4\\0\\0\", \"\\0\\5\\0\\0\\0\\0\\0\" x %d' | xz -1 >p";
+    char *dir = scratch_new();
+
+    (void)state;
+    for (int n = 1000; n <= 200000; n *= 200) {
+        rbe_autofree char *script = rbe_strfmt(windows, n);
+        struct rbe_err e = {0};
+
+        assert_int_equal(scratch_sh(script, dir, NULL, NULL), 0);
+        assert_int_equal(decode(rbe_engine_find("vcdiff"), dir, 0, &e), n == 1000 ? RBE_OK : RBE_INVALID);
+        if (n > 1000)
+            assert_string_equal(e.text, "patch: the patch is damaged: it is far larger than what it gives");
+    }
+    scratch_free(dir);
+}
+
 static void test_encode_fails(void **state)
 {
     char *dir = scratch_new();
@@ -198,7 +217,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_same_bytes), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_encode_fails),   cmocka_unit_test(test_cost),
+        cmocka_unit_test(test_endless),        cmocka_unit_test(test_encode_fails), cmocka_unit_test(test_cost),
     };
 
     return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
