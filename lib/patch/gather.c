@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/patch/engine.h"
+#include "lib/patch/extract.h"
 #include "lib/patch/rules.h"
 #include "lib/wrap/file.h"
 #include "lib/wrap/zip.h"
@@ -61,7 +62,8 @@ static void out_drop(struct state *s)
     unsigned char ignored[RBE_SHA256_SIZE];
 
     rbe_cleanup_close(&s->out.fd);
-    s->out.fd = -1;
+    s->done -= s->out.size;
+    s->out = (struct out){.fd = -1};
     rbe_sha256_end(s->hash, ignored);
 }
 
@@ -101,6 +103,7 @@ static enum rbe_code out_end(struct state *s, struct rbe_err *e)
     if (close(rbe_steal_fd(s->out.fd)) != 0)
         return rbe_fail_errno(e, "cannot write %s", entry->path);
     s->out.need->done = true;
+    s->out = (struct out){.fd = -1};
     return RBE_OK;
 }
 
@@ -259,6 +262,41 @@ static enum rbe_code unpack_tar_file(struct state *s, struct rbe_arc *arc, struc
     }
 }
 
+/* Content that stands in the tree no more is read out of the archive again, by way of one file. */
+static enum rbe_code pick(struct state *s, const struct alias *aliases, size_t n, struct rbe_err *e)
+{
+    const struct rbe_incoming *in = s->what->in;
+    rbe_autofree struct rbe_pick *picks = rbe_alloc_array(n, sizeof(*picks));
+    rbe_autoclose int fd = -1;
+    uint64_t offset = 0;
+
+    RBE_TRY(rbe_file_temp(s->what->set->fd, &fd, e));
+    for (size_t i = 0; i < n; i++) {
+        picks[i] = (struct rbe_pick){.entry = aliases[i].need->entry, .fd = fd, .offset = offset};
+        offset += picks[i].entry->size;
+    }
+    RBE_TRY(rbe_extract(in->fd, in->type, &in->whole, picks, n, "package", e));
+    for (size_t i = 0; i < n; i++)
+        RBE_TRY(out_whole(s, aliases[i].need, fd, picks[i].offset, e));
+    return RBE_OK;
+}
+
+/* What a hard link names may be the user's own by now. */
+static enum rbe_code link_up(struct state *s, struct rbe_err *e)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < s->n_aliases; i++) {
+        enum rbe_code code = from_new(s, s->aliases[i].need, s->aliases[i].from, e);
+
+        if (code == RBE_REFUSED || code == RBE_NOTFOUND)
+            s->aliases[left++] = s->aliases[i];
+        else if (code != RBE_OK)
+            return code;
+    }
+    return left ? pick(s, s->aliases, left, e) : RBE_OK;
+}
+
 static enum rbe_code unpack_tar(struct state *s, struct rbe_err *e)
 {
     rbe_autoptr(arc) struct rbe_arc *arc = NULL;
@@ -278,9 +316,7 @@ static enum rbe_code unpack_tar(struct state *s, struct rbe_err *e)
         else if (need)
             put_alias(s, need, entry.target);
     }
-    for (size_t i = 0; i < s->n_aliases; i++)
-        RBE_TRY(from_new(s, s->aliases[i].need, s->aliases[i].from, e));
-    return RBE_OK;
+    return link_up(s, e);
 }
 
 /* ---- by patches ---- */

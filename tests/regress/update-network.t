@@ -197,6 +197,23 @@ unlike $u->{err}, qr/warning/, 'this machine';
     like $u->{out}, qr/"event":"available","version":"1\.1\.0","before":"1\.0\.0","size":\d+,"downloadable":true,"release_note":""/;
 }
 
+# What a hard link of the package names is the user's own by now: its content is in the package all the same.
+{
+    my $linked = Rbe::Update->new(%$u, dir => "$shelf->{dir}/linked", more => [qw(--tries 1 --keep first)]);
+    for my $n (1, 2) {
+        my $dir = "$shelf->{dir}/hard$n";
+        Rbe::Test::make_tree($dir, {first => "shipped $n"});
+        for my $name (qw(second third)) { link "$dir/first", "$dir/$name" or die }
+        $shelf->release_dir("2.$n.0", $dir, 'tar.gz');
+        is $linked->run, 0, "hard links, $n" or diag $linked->{err};
+        is_deeply [map { slurp("$linked->{dir}/$_") } qw(first second third)], [$n == 1 ? 'shipped 1' : 'mine', ("shipped $n") x 2];
+        spew("$linked->{dir}/first", 'mine');
+    }
+    is_deeply [$linked->strays], [];
+    $shelf->{latest} = '1.1.0';
+    $shelf->save;
+}
+
 # The server dies.
 begin(['files']);
 $shelf->stop;
