@@ -106,12 +106,12 @@ enum rbe_code rbe_place_open(struct rbe_place *p, const char *path, int *ret_fd,
     struct stat st;
 
     if (fd < 0)
-        return absent(errno) || errno == ENXIO ? not_there(path, "file", e)
-                                               : rbe_fail_errno(e, "cannot open %s", quoted(path).text);
+        return absent(errno) || errno == ENXIO || errno == EACCES ? not_there(path, "file that can be read", e)
+                                                                  : rbe_fail_errno(e, "cannot open %s", quoted(path).text);
     if (fstat(fd, &st) != 0)
         return rbe_fail_errno(e, "cannot look at %s", quoted(path).text);
     if (!S_ISREG(st.st_mode))
-        return not_there(path, "file", e);
+        return not_there(path, "file that can be read", e);
     *ret_fd = rbe_steal_fd(fd);
     return RBE_OK;
 }

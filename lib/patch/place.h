@@ -27,7 +27,7 @@ void rbe_place_release(struct rbe_place *p);
 void rbe_place_forget(struct rbe_place *p);
 /* What stands at path; st_mode of 0 when nothing does. */
 enum rbe_code rbe_place_look(struct rbe_place *p, const char *path, struct stat *ret, struct rbe_err *e) RBE_MUST_USE;
-/* Opens a regular file for reading. Not there, or something else: RBE_NOTFOUND. */
+/* Opens a regular file for reading. Not there, something else, or closed to this user: RBE_NOTFOUND. */
 enum rbe_code rbe_place_open(struct rbe_place *p, const char *path, int *ret_fd, struct rbe_err *e) RBE_MUST_USE;
 /* Opens a directory for listing, "" for the root. Not there, or something else: RBE_NOTFOUND. */
 enum rbe_code rbe_place_list(struct rbe_place *p, const char *path, int *ret_fd, struct rbe_err *e) RBE_MUST_USE;

@@ -143,9 +143,12 @@ static enum rbe_code look_file(struct state *s, const struct rbe_entry *entry, c
         if (!same_content(before, entry))
             return RBE_OK;
     } else {
-        RBE_TRY(rbe_place_open(tree, entry->path, &fd, e));
-        enum rbe_code code = hash_fd(s, fd, sum, &size, e);
-        if (code != RBE_OK)
+        enum rbe_code code = rbe_place_open(tree, entry->path, &fd, e);
+        /* what cannot be read is replaced like what is wrong */
+        if (code == RBE_NOTFOUND)
+            return tick(s, entry->size, e);
+        RBE_TRY(code);
+        if (hash_fd(s, fd, sum, &size, e) != RBE_OK)
             return rbe_err_prefix(e, "%s", entry->path);
         if (size != entry->size || memcmp(sum, entry->sha256, sizeof(sum)) != 0)
             return RBE_OK;

@@ -105,6 +105,25 @@ static void test_looks(void **state)
     }
 }
 
+/* A file that this user may not read is damaged, as it can be replaced. Root may read all, so it becomes somebody else. */
+static void test_closed(void **state)
+{
+    enum { NOBODY = 65534 };
+    bool root = geteuid() == 0;
+    struct tree t;
+
+    (void)state;
+    set_up(&t);
+    assert_int_equal(scratch_sh(root ? "chmod 000 \"$1/doc/a\"; chown -R 65534 \"$1\"" : "chmod 000 \"$1/doc/a\"", t.dir, NULL, NULL), 0);
+    if (root)
+        assert_int_equal(seteuid(NOBODY), 0);
+    look(&t, "", true);
+    if (root)
+        assert_int_equal(seteuid(0), 0);
+    is(&t, "SCSS");
+    tear_down(&t);
+}
+
 static void test_stamps(void **state)
 {
     struct rbe_stamps again;
@@ -192,6 +211,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_looks),
+        cmocka_unit_test(test_closed),
         cmocka_unit_test(test_stamps),
         cmocka_unit_test(test_keep),
         cmocka_unit_test(test_links),
