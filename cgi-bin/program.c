@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/base/log.h"
+#include "lib/core/answer.h"
 #include "lib/web/fcgi.h"
 
 struct options {
@@ -17,6 +18,8 @@ struct start {
     const struct rbe_program *program;
     struct rbe_settings *settings;
     const struct rbe_err *unusable;
+    unsigned workers;
+    struct rbe_pool *pool;       /* of ready answers, for all workers together; NULL: none */
     bool cgi;                    /* for one request */
 };
 
@@ -111,6 +114,8 @@ static enum rbe_code open_worker(void *arg, void **ret_ctx, struct rbe_share **r
     }
     if (code != RBE_OK)
         return code;
+    if (s->pool)
+        rbe_answers_join(app, s->pool);
     *ret_ctx = app;
     *ret_share = app->share;
     return RBE_OK;
@@ -130,6 +135,12 @@ static enum rbe_code check(const struct start *s, struct rbe_err *e)
     if (s->settings->database.auto_migrate)
         RBE_TRY(rbe_app_update(s->settings, NULL, e));
     return open_app(s, &app, e);
+}
+
+static enum rbe_code make_pool(struct start *s, struct rbe_err *e)
+{
+    s->pool = NULL;
+    return s->program->mode == RBE_APP_ANSWER && !s->cgi ? rbe_answers_pool(s->settings, s->workers, &s->pool, e) : RBE_OK;
 }
 
 static int complain(const struct rbe_program *p, const struct rbe_err *e)
@@ -159,11 +170,14 @@ static enum rbe_code reload(void *arg, struct rbe_serve_options *o, struct rbe_e
     rbe_auto(str) struct rbe_str later = {0};
 
     next.settings = &settings;
+    next.pool = NULL;
     enum rbe_code code = rbe_settings_load(s->settings->file, &settings, e);
     if (code == RBE_OK) {
         rbe_settings_keep(&settings, s->settings, &later);
         settings.database.auto_migrate = false;
         code = check(&next, e);
+        if (code == RBE_OK)
+            code = make_pool(&next, e);
         settings.database.auto_migrate = s->settings->database.auto_migrate;
     }
     if (code != RBE_OK) {
@@ -174,6 +188,8 @@ static enum rbe_code reload(void *arg, struct rbe_serve_options *o, struct rbe_e
         rbe_log(RBE_LOG_WARN, "changed, and taken over at the next start: %s", rbe_str_text(&later));
     rbe_settings_release(s->settings);
     *s->settings = settings;
+    rbe_pool_free(s->pool);
+    s->pool = next.pool;
     take_settings(o, s->settings);
     return RBE_OK;
 }
@@ -185,7 +201,7 @@ static int serve(struct start *s, const struct options *o)
         .routes = s->program->routes,
         .n_routes = s->program->n_routes,
         .listen = o->listen,
-        .workers = s->settings->instance.workers,
+        .workers = s->workers,
         .open = open_worker,
         .close = close_worker,
         .reload = reload,
@@ -220,11 +236,13 @@ int rbe_program_main(int argc, char **argv, const struct rbe_program *program)
         }
     } else {
         rbe_log_level_set((enum rbe_log_level)settings.log.level);
-        if (!s.cgi && check(&s, &e) != RBE_OK)
+        s.workers = rbe_serve_workers(settings.instance.workers, o.listen);
+        if ((!s.cgi && check(&s, &e) != RBE_OK) || make_pool(&s, &e) != RBE_OK)
             status = complain(program, &e);
         else
             status = serve(&s, &o);
     }
+    rbe_pool_free(s.pool);
     rbe_settings_release(&settings);
     return status;
 }

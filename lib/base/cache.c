@@ -4,12 +4,11 @@
 #include <string.h>
 
 #include "lib/base/quickhash.h"
+#include "lib/base/sketch.h"
 
 enum {
     WAYS = 8,                            /* places a set */
-    ROWS = 4,                            /* of the sketch */
-    SPREAD = 4,                          /* counters a place in each row, so that rare keys seldom meet others */
-    COUNT_MAX = 15,
+    SPREAD = 4,                          /* counters a place in each row of the sketch, so that rare keys seldom meet others */
     REFUSALS = 32,                       /* sets looked at in vain before a value is not kept */
     AGE = 10                             /* askings a place until counters are halved */
 };
@@ -28,9 +27,8 @@ struct rbe_cache {
     size_t sets, count, bytes;
     struct item **place;                 /* sets * WAYS */
     uint32_t *tag;                       /* of each place: the upper half of the hash */
-    unsigned char *sketch;               /* ROWS rows of width counters */
-    size_t width;                        /* a power of two */
-    size_t asked;                        /* since counters were halved */
+    struct rbe_sketch sketch;
+    _Atomic uint64_t asked;
     size_t hand;                         /* the set that gives when bytes run out */
 };
 
@@ -40,11 +38,12 @@ struct rbe_cache *rbe_cache_new(const struct rbe_cache_options *o)
 
     c->o = *o;
     c->sets = o->values / WAYS ? o->values / WAYS : 1;
-    for (c->width = 64; c->width < SPREAD * c->sets * WAYS;)
-        c->width *= 2;
+    c->sketch = (struct rbe_sketch){.width = 64, .asked = &c->asked, .age = AGE * c->sets * WAYS};
+    while (c->sketch.width < SPREAD * c->sets * WAYS)
+        c->sketch.width *= 2;
     c->place = rbe_alloc_array(c->sets * WAYS, sizeof(struct item *));
     c->tag = rbe_alloc_array(c->sets * WAYS, sizeof(*c->tag));
-    c->sketch = rbe_alloc_array(ROWS, c->width);
+    c->sketch.counter = rbe_alloc_array(RBE_SKETCH_ROWS, c->sketch.width);
     return c;
 }
 
@@ -69,44 +68,13 @@ void rbe_cache_free(struct rbe_cache *c)
             take_out(c, i);
     free(c->place);
     free(c->tag);
-    free(c->sketch);
+    free(c->sketch.counter);
     free(c);
-}
-
-/* ---- how often ---- */
-
-static unsigned char *counter(const struct rbe_cache *c, uint64_t hash, unsigned row)
-{
-    uint64_t at = (hash >> 7) + row * (hash >> 32 | 1);
-
-    return &c->sketch[row * c->width + (at & (c->width - 1))];
 }
 
 static unsigned often(const struct rbe_cache *c, uint64_t hash)
 {
-    unsigned least = COUNT_MAX;
-
-    for (unsigned row = 0; row < ROWS; row++)
-        if (*counter(c, hash, row) < least)
-            least = *counter(c, hash, row);
-    return least;
-}
-
-/* Only counters that tell the estimate are raised: the others have it from keys that share them. */
-static void count(struct rbe_cache *c, uint64_t hash)
-{
-    const unsigned now = often(c, hash);
-
-    for (unsigned row = 0; row < ROWS && now < COUNT_MAX; row++) {
-        unsigned char *n = counter(c, hash, row);
-
-        *n = (unsigned char)(*n + (*n == now));
-    }
-    if (++c->asked < AGE * c->sets * WAYS)
-        return;
-    for (size_t i = 0; i < ROWS * c->width; i++)
-        c->sketch[i] /= 2;
-    c->asked /= 2;
+    return rbe_sketch_often(&c->sketch, hash);
 }
 
 /* ---- finding and keeping ---- */
@@ -136,7 +104,7 @@ void *rbe_cache_find(struct rbe_cache *c, const void *key, size_t n)
     const uint64_t hash = rbe_quickhash(c->o.seed, key, n);
     const size_t at = place_of(c, hash, key, n);
 
-    count(c, hash);
+    rbe_sketch_count(&c->sketch, hash);
     return at == SIZE_MAX ? NULL : c->place[at]->value;
 }
 
@@ -148,7 +116,7 @@ static bool worth(const struct rbe_cache *c, uint64_t hash, size_t at)
 /* The least asked item of a set, but not `spared`; SIZE_MAX when there is none. */
 static size_t least_asked(const struct rbe_cache *c, size_t from, const struct item *spared)
 {
-    unsigned least = COUNT_MAX + 1;
+    unsigned least = RBE_SKETCH_MAX + 1;
     size_t found = SIZE_MAX;
 
     for (size_t i = from; i < from + WAYS; i++) {

@@ -1,9 +1,8 @@
 /* A bounded table of values by key, for one process: what is asked often stays, whatever else is asked.
  *
  * Places are grouped in sets of eight; a key belongs to one set, so a look-up compares at most eight tags and no choice of
- * keys makes it longer. How often keys are asked is estimated in a sketch of small counters (count-min, halved now and
- * then, so that the past fades). A new value takes the place of the least asked one of its set, and only when its key is
- * asked more often: a scan of rare keys passes by without evicting what is hot.
+ * keys makes it longer. A new value takes the place of the least asked one of its set (lib/base/sketch), and only when its
+ * key is asked more often: a scan of rare keys passes by without evicting what is hot.
  */
 #ifndef RBE_BASE_CACHE_H
 #define RBE_BASE_CACHE_H

@@ -11,12 +11,14 @@
 #include "lib/base/cache.h"
 #include "lib/base/fresh.h"
 #include "lib/base/metrics.h"
+#include "lib/core/parcel.h"
 #include "lib/core/shelf.h"
 #include "lib/store/change.h"
 
-enum { KEY_FIXED = 4, KEY_MAX = 512 };
+enum { KEY_FIXED = 4, KEY_MAX = 512, TEXTS = 4 };
 
-/* What was found when a question was asked, for the counters. */
+/* What was found when a question was asked, and where, for the counters. */
+enum level { TABLE, POOL, LEVELS };
 enum outcome { HIT, MISS, STALE, FAILED, OUTCOMES };
 
 struct text {
@@ -37,9 +39,10 @@ struct rbe_answer {
 
 struct rbe_answers {
     struct rbe_cache *cache;
-    struct rbe_shelf *shelf;     /* NULL where nothing is shared */
+    struct rbe_pool *pool;       /* the parent's; NULL where there are no others */
+    struct rbe_shelf *shelf;     /* NULL where there is no memcached */
     struct rbe_share *share;
-    struct rbe_share_series *series[OUTCOMES];
+    struct rbe_share_series *series[LEVELS][OUTCOMES];
     struct rbe_fresh asked;      /* how it was when the last question was asked */
     size_t key_len;              /* of that question's key; 0: its answer is not kept */
     char key[KEY_MAX];
@@ -47,7 +50,7 @@ struct rbe_answers {
 };
 
 /* The texts of a record: copied with it, and so to be named here. */
-const size_t rbe_answer_texts[RBE_ANSWER_TEXTS] = {
+static const size_t texts[TEXTS] = {
     offsetof(struct rbe_latest, rid),
     offsetof(struct rbe_latest, version_name),
     offsetof(struct rbe_latest, release_note),
@@ -56,7 +59,7 @@ const size_t rbe_answer_texts[RBE_ANSWER_TEXTS] = {
 
 static const char **text_at(struct rbe_latest *l, size_t i)
 {
-    return (const char **)(void *)((char *)l + rbe_answer_texts[i]);
+    return (const char **)(void *)((char *)l + texts[i]);
 }
 
 static void drop(void *value)
@@ -69,13 +72,25 @@ static void drop(void *value)
     }
 }
 
-enum rbe_code rbe_answers_new(struct rbe_app *app, struct rbe_answers **ret, struct rbe_err *e)
+static void find_series(struct rbe_answers *a)
 {
+    static const char *const levels[LEVELS] = {[TABLE] = "table", [POOL] = "pool"};
     static const char *const words[OUTCOMES] = {
         [HIT] = "hit", [MISS] = "miss", [STALE] = "stale", [FAILED] = "error"};
+
+    for (size_t level = 0; level < LEVELS; level++)
+        for (size_t i = 0; i < OUTCOMES; i++) {
+            rbe_autofree char *labels = rbe_strfmt("level=\"%s\",result=\"%s\"", levels[level], words[i]);
+
+            a->series[level][i] = rbe_metric_find(a->share, RBE_METRIC_CACHE, labels);
+        }
+}
+
+enum rbe_code rbe_answers_new(struct rbe_app *app, struct rbe_answers **ret, struct rbe_err *e)
+{
     const struct rbe_settings *settings = app->settings;
     struct rbe_cache_options o = {
-        .values = (size_t)settings->cache.answers, .bytes = (size_t)settings->cache.bytes, .drop = drop};
+        .values = (size_t)settings->cache.answers, .bytes = (size_t)settings->cache.bytes / 4, .drop = drop};
     struct rbe_shelf *shelf;
 
     *ret = NULL;
@@ -87,13 +102,29 @@ enum rbe_code rbe_answers_new(struct rbe_app *app, struct rbe_answers **ret, str
     a->cache = rbe_cache_new(&o);
     a->shelf = shelf;
     a->share = app->share;
-    for (size_t i = 0; i < OUTCOMES; i++) {
-        rbe_autofree char *labels = rbe_strfmt("level=\"table\",result=\"%s\"", words[i]);
-
-        a->series[i] = rbe_metric_find(app->share, RBE_METRIC_CACHE, labels);
-    }
+    find_series(a);
     *ret = a;
     return RBE_OK;
+}
+
+enum rbe_code rbe_answers_pool(const struct rbe_settings *settings, unsigned workers, struct rbe_pool **ret,
+                               struct rbe_err *e)
+{
+    uint64_t seed;
+
+    *ret = NULL;
+    if (settings->cache.answers == 0)
+        return RBE_OK;
+    rbe_random(&seed, sizeof(seed));
+    return rbe_pool_new((size_t)settings->cache.bytes / 4 * 3 * workers, seed, ret, e);
+}
+
+void rbe_answers_join(struct rbe_app *app, struct rbe_pool *pool)
+{
+    if (!app->answers)
+        return;
+    rbe_pool_claim(pool);
+    app->answers->pool = pool;
 }
 
 void rbe_answers_free(struct rbe_answers *a)
@@ -113,7 +144,7 @@ static void copy_record(struct rbe_latest *to, const struct rbe_latest *from, co
 
     *to = *from;
     to->kept = NULL;
-    for (size_t i = 0; i < RBE_ANSWER_TEXTS; i++) {
+    for (size_t i = 0; i < TEXTS; i++) {
         memcpy(text, *text_at(to, i), len[i]);
         *text_at(to, i) = text;
         text += len[i];
@@ -122,9 +153,9 @@ static void copy_record(struct rbe_latest *to, const struct rbe_latest *from, co
 
 static void keep(struct rbe_answers *a, struct rbe_latest *l)
 {
-    size_t size = sizeof(struct rbe_answer), len[RBE_ANSWER_TEXTS];
+    size_t size = sizeof(struct rbe_answer), len[TEXTS];
 
-    for (size_t i = 0; l && i < RBE_ANSWER_TEXTS; i++) {
+    for (size_t i = 0; l && i < TEXTS; i++) {
         len[i] = strlen(*text_at(l, i)) + 1;
         size += len[i];
     }
@@ -172,16 +203,47 @@ static bool trusted(struct rbe_app *app, int64_t now)
     return true;
 }
 
-static enum rbe_answer_found told(struct rbe_answers *a, enum outcome outcome, enum rbe_answer_found found)
+static void tell(struct rbe_answers *a, enum level level, enum outcome outcome)
 {
-    rbe_metric_series_add(a->share, a->series[outcome], 1);
+    rbe_metric_series_add(a->share, a->series[level][outcome], 1);
+}
+
+static enum rbe_answer_found take_from_pool(struct rbe_answers *a, const char *rid, struct rbe_latest *ret)
+{
+    enum rbe_answer_found found = RBE_ANSWER_UNKNOWN;
+    size_t len;
+    const void *parcel = rbe_pool_find(a->pool, a->key, a->key_len, &len);
+
+    if (parcel)
+        found = rbe_parcel_unpack(parcel, len, &a->asked, rid, ret);
+    tell(a, POOL, found != RBE_ANSWER_UNKNOWN ? HIT : parcel ? STALE : MISS);
     return found;
 }
 
-static enum rbe_answer_found take_from_shelf(struct rbe_answers *a, struct rbe_latest *ret)
+static enum rbe_answer_found take_from_shelf(struct rbe_answers *a, const char *rid, struct rbe_latest *ret)
 {
-    enum rbe_answer_found found = rbe_shelf_find(a->shelf, &a->asked, a->key, a->key_len, ret);
+    enum rbe_answer_found found;
+    const void *parcel;
+    size_t len;
 
+    if (!rbe_shelf_find(a->shelf, &a->asked, a->key, a->key_len, &parcel, &len))
+        return RBE_ANSWER_UNKNOWN;
+    found = rbe_parcel_unpack(parcel, len, &a->asked, rid, ret);
+    if (found != RBE_ANSWER_UNKNOWN && a->pool)
+        rbe_pool_put(a->pool, a->key, a->key_len, parcel, len);
+    return found;
+}
+
+/* What others have found, kept here as well. */
+static enum rbe_answer_found take(struct rbe_answers *a, const char *rid, struct rbe_latest *ret)
+{
+    enum rbe_answer_found found = RBE_ANSWER_UNKNOWN;
+
+    a->asked = rbe_fresh_mark(a->share, rid);
+    if (a->pool)
+        found = take_from_pool(a, rid, ret);
+    if (found == RBE_ANSWER_UNKNOWN && a->shelf)
+        found = take_from_shelf(a, rid, ret);
     if (found != RBE_ANSWER_UNKNOWN)
         keep(a, found == RBE_ANSWER_RECORD ? ret : NULL);
     return found;
@@ -194,31 +256,37 @@ enum rbe_answer_found rbe_answer_find(struct rbe_app *app, const struct rbe_ques
     if (!a)
         return RBE_ANSWER_UNKNOWN;
     a->key_len = make_key(q, a->key);
-    if (!trusted(app, q->now) || !a->key_len) {
+    if (!a->key_len || !trusted(app, q->now)) {
         a->key_len = 0;
-        return told(a, FAILED, RBE_ANSWER_UNKNOWN);
+        tell(a, TABLE, FAILED);
+        return RBE_ANSWER_UNKNOWN;
     }
     struct rbe_answer *kept = rbe_cache_find(a->cache, a->key, a->key_len);
-    if (kept && rbe_fresh_holds(a->share, &kept->fresh)) {
-        if (kept->absent)
-            return told(a, HIT, RBE_ANSWER_ABSENT);
-        *ret = kept->record;
-        ret->kept = kept;
-        return told(a, HIT, RBE_ANSWER_RECORD);
+    if (!kept || !rbe_fresh_holds(a->share, &kept->fresh)) {
+        tell(a, TABLE, kept ? STALE : MISS);
+        return take(a, q->rid, ret);
     }
-    a->asked = rbe_fresh_mark(a->share, q->rid);
-    (void)told(a, kept ? STALE : MISS, RBE_ANSWER_UNKNOWN);
-    return a->shelf ? take_from_shelf(a, ret) : RBE_ANSWER_UNKNOWN;
+    tell(a, TABLE, HIT);
+    if (kept->absent)
+        return RBE_ANSWER_ABSENT;
+    *ret = kept->record;
+    ret->kept = kept;
+    return RBE_ANSWER_RECORD;
 }
 
 void rbe_answer_keep(struct rbe_app *app, struct rbe_latest *l)
 {
     struct rbe_answers *a = app->answers;
+    rbe_auto(str) struct rbe_str parcel = {0};
 
     if (!a || !a->key_len)
         return;
+    if (a->pool || a->shelf)
+        rbe_parcel_pack(&parcel, &a->asked, l);
     if (a->shelf)
-        rbe_shelf_put(a->shelf, l);
+        rbe_shelf_put(a->shelf, parcel.s, parcel.len);
+    if (a->pool)
+        rbe_pool_put(a->pool, a->key, a->key_len, parcel.s, parcel.len);
     keep(a, l);
 }
 

@@ -1,4 +1,6 @@
-/* Ready answers: a bounded table in each process that answers `latest`, of what was decided before for the same question.
+/* Ready answers: what was decided before for the same question, in bounded tables. Each process that answers `latest` has one
+ * of its own, and one together with the others that its parent has forked (lib/base/pool); below these there may be memcached
+ * (lib/core/shelf). What is asked most lies ready in the own one, and a rendering with it.
  *
  * A kept answer is the record of lib/core/latest as one may see it who may know all, or that there is none. It rests on the
  * releases alone: who asks (a cdk, a region), when, and under which address is looked at after it was found, and no key or
@@ -8,17 +10,18 @@
 #ifndef RBE_CORE_ANSWER_H
 #define RBE_CORE_ANSWER_H
 
+#include "lib/base/pool.h"
 #include "lib/core/latest.h"
 
 struct rbe_answers;
-/* A table as the settings of the app want it, over memcached where they name servers (lib/core/shelf); *ret stays NULL when
- * they want none. */
+/* A quarter of the memory that the settings give a process is for a table of its own, the rest is what it brings to the shared
+ * one; *ret stays NULL where they want no answers kept. */
 enum rbe_code rbe_answers_new(struct rbe_app *app, struct rbe_answers **ret, struct rbe_err *e) RBE_MUST_USE;
 void rbe_answers_free(struct rbe_answers *a);
-
-/* The texts of a record, by their offsets: copied with it. */
-enum { RBE_ANSWER_TEXTS = 4 };
-extern const size_t rbe_answer_texts[RBE_ANSWER_TEXTS];
+/* The table that a parent makes for its workers before it forks them; each then takes part. It must outlive their apps. */
+enum rbe_code rbe_answers_pool(const struct rbe_settings *settings, unsigned workers, struct rbe_pool **ret,
+                               struct rbe_err *e) RBE_MUST_USE;
+void rbe_answers_join(struct rbe_app *app, struct rbe_pool *pool);
 
 enum rbe_answer_found { RBE_ANSWER_UNKNOWN, RBE_ANSWER_RECORD, RBE_ANSWER_ABSENT };
 /* A record's texts live until the next find or keep. */

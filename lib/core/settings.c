@@ -256,9 +256,10 @@ static const struct rbe_conf_key table[] = {
     {FIELD(database, auto_migrate), .type = RBE_CONF_BOOL, .preset = "true",
      .help = "Bring the databases up to date when a program starts. false: only rbe-admin migrate does."},
     {FIELD(cache, answers), .type = RBE_CONF_INT, .preset = "4096", .max = 1000000, .reloadable = true,
-     .help = "The most answers that each process of latest.fcgi keeps ready. 0 keeps none."},
+     .help = "The most answers that each process of latest.fcgi keeps ready by itself. 0 keeps none at all."},
     {FIELD(cache, bytes), .type = RBE_CONF_SIZE, .preset = "2M", .min = 64 * KIB, .max = 1LL << 34, .reloadable = true,
-     .help = "The most memory that they take in each process."},
+     .help = "The most memory for answers, a process: a quarter for its own, the rest it brings to those that all workers of one "
+             "parent keep together."},
     {FIELD(memcached, servers), .type = RBE_CONF_LIST, .check = check_memcached, .reloadable = true,
      .help = "memcached servers through which all processes share their ready answers, and all machines with the same servers "
              "and sign_secret their rate limits: host:port or the path of a socket. One that is away makes answers "

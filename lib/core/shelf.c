@@ -1,9 +1,4 @@
-/* A value:
- *     32 bytes  HMAC-SHA256 of the name and of all that follows
- *     1 byte    1: a record, 0: there is no answer
- *     the struct, its pointers of no meaning; the lengths of its texts, 4 bytes each; the texts with their NULs
- * It is of this very build's layout, which the name tells apart.
- */
+/* A value: HMAC-SHA256 of its name and of all that follows, 32 bytes; the bytes themselves. */
 #include "lib/core/shelf.h"
 
 #include <string.h>
@@ -66,8 +61,7 @@ void rbe_shelf_free(struct rbe_shelf *s)
 
 static void make_name(struct rbe_shelf *s, const struct rbe_fresh *mark, const void *key, size_t n)
 {
-    const uint64_t marks[] = {atomic_load(&s->share->born), mark->epoch, mark->word, mark->value,
-                              sizeof(struct rbe_latest)};
+    const uint64_t marks[] = {atomic_load(&s->share->born), mark->epoch, mark->word, mark->value};
     rbe_auto(str) struct rbe_str text = {0};
     unsigned char sum[RBE_SHA256_SIZE];
 
@@ -79,7 +73,7 @@ static void make_name(struct rbe_shelf *s, const struct rbe_fresh *mark, const v
     rbe_hex_encode(sum, sizeof(sum), s->name + 4);
 }
 
-static void sign(struct rbe_shelf *s, const char *value, size_t n, unsigned char ret_sum[static RBE_SHA256_SIZE])
+static void sign(struct rbe_shelf *s, const void *value, size_t n, unsigned char ret_sum[static RBE_SHA256_SIZE])
 {
     rbe_auto(str) struct rbe_str text = {0};
 
@@ -90,27 +84,15 @@ static void sign(struct rbe_shelf *s, const char *value, size_t n, unsigned char
 
 /* ---- finding ---- */
 
-static enum rbe_answer_found read_value(struct rbe_shelf *s, size_t len, struct rbe_latest *ret)
+/* Whether what was fetched is ours. */
+static bool is_ours(struct rbe_shelf *s, size_t len)
 {
     unsigned char sum[RBE_SHA256_SIZE];
-    uint32_t lens[RBE_ANSWER_TEXTS];
-    const char *from = s->value + sizeof(sum);
 
-    if (len < sizeof(sum) + 1)
-        return RBE_ANSWER_UNKNOWN;
-    sign(s, from, len - sizeof(sum), sum);
-    if (!rbe_hash_equal(sum, s->value, sizeof(sum)))
-        return RBE_ANSWER_UNKNOWN;
-    if (!*from++)
-        return RBE_ANSWER_ABSENT;
-    memcpy(ret, from, sizeof(*ret));
-    from += sizeof(*ret);
-    memcpy(lens, from, sizeof(lens));
-    from += sizeof(lens);
-    for (size_t i = 0; i < RBE_ANSWER_TEXTS; from += lens[i++])
-        *(const char **)(void *)((char *)ret + rbe_answer_texts[i]) = from;
-    ret->kept = NULL;
-    return RBE_ANSWER_RECORD;
+    if (len < sizeof(sum))
+        return false;
+    sign(s, s->value + sizeof(sum), len - sizeof(sum), sum);
+    return rbe_hash_equal(sum, s->value, sizeof(sum));
 }
 
 static enum rbe_mc_got fetch(struct rbe_shelf *s, size_t *ret_len)
@@ -137,42 +119,31 @@ static enum rbe_mc_got wait_for(struct rbe_shelf *s, size_t *ret_len)
     return got;
 }
 
-enum rbe_answer_found rbe_shelf_find(struct rbe_shelf *s, const struct rbe_fresh *mark, const void *key, size_t n,
-                                     struct rbe_latest *ret)
+bool rbe_shelf_find(struct rbe_shelf *s, const struct rbe_fresh *mark, const void *key, size_t n, const void **ret,
+                    size_t *ret_len)
 {
-    enum rbe_answer_found found = RBE_ANSWER_UNKNOWN;
     size_t len = 0;
 
     make_name(s, mark, key, n);
     enum rbe_mc_got got = fetch(s, &len);
     if (got == RBE_MC_MISS)
         got = wait_for(s, &len);
-    if (got == RBE_MC_HIT)
-        found = read_value(s, len, ret);
-    enum outcome outcome = found != RBE_ANSWER_UNKNOWN ? HIT : got == RBE_MC_MISS ? MISS : FAILED;
-    rbe_metric_series_add(s->share, s->series[outcome], 1);
-    return found;
+    const bool found = got == RBE_MC_HIT && is_ours(s, len);
+    rbe_metric_series_add(s->share, s->series[found ? HIT : got == RBE_MC_MISS ? MISS : FAILED], 1);
+    if (!found)
+        return false;
+    *ret = s->value + RBE_SHA256_SIZE;
+    *ret_len = len - RBE_SHA256_SIZE;
+    return true;
 }
 
-/* ---- putting ---- */
-
-void rbe_shelf_put(struct rbe_shelf *s, const struct rbe_latest *l)
+void rbe_shelf_put(struct rbe_shelf *s, const void *value, size_t len)
 {
-    rbe_auto(str) struct rbe_str value = {0};
-    unsigned char sum[RBE_SHA256_SIZE] = {0};
-    uint32_t lens[RBE_ANSWER_TEXTS];
+    rbe_auto(str) struct rbe_str text = {0};
+    unsigned char sum[RBE_SHA256_SIZE];
 
-    rbe_str_put(&value, sum, sizeof(sum));
-    rbe_str_putc(&value, l ? 1 : 0);
-    for (size_t i = 0; l && i < RBE_ANSWER_TEXTS; i++)
-        lens[i] = (uint32_t)strlen(*(const char *const *)(const void *)((const char *)l + rbe_answer_texts[i])) + 1;
-    if (l) {
-        rbe_str_put(&value, l, sizeof(*l));
-        rbe_str_put(&value, lens, sizeof(lens));
-        for (size_t i = 0; i < RBE_ANSWER_TEXTS; i++)
-            rbe_str_put(&value, *(const char *const *)(const void *)((const char *)l + rbe_answer_texts[i]), lens[i]);
-    }
-    sign(s, value.s + sizeof(sum), value.len - sizeof(sum), sum);
-    memcpy(value.s, sum, sizeof(sum));
-    (void)rbe_mc_set(s->mc, s->name, value.s, value.len, KEPT_SECONDS);
+    sign(s, value, len, sum);
+    rbe_str_put(&text, sum, sizeof(sum));
+    rbe_str_put(&text, value, len);
+    (void)rbe_mc_set(s->mc, s->name, text.s, text.len, KEPT_SECONDS);
 }

@@ -314,11 +314,15 @@ static bool reload(void *arg)
     return true;
 }
 
+unsigned rbe_serve_workers(int64_t workers, const char *listen)
+{
+    return workers > 0 ? (unsigned)workers : listen ? rbe_cpu_count() : 1;
+}
+
 int rbe_serve(struct rbe_serve_options *o)
 {
     const struct rbe_prefork prefork = {
-        .workers = o->workers > 0 ? (unsigned)o->workers : o->listen ? rbe_cpu_count() : 1,
-        .relay = RBE_KEPT_SIGNAL, .reload = reload, .arg = o};
+        .workers = rbe_serve_workers(o->workers, o->listen), .relay = RBE_KEPT_SIGNAL, .reload = reload, .arg = o};
     struct rbe_err e = {0};
     int listen_fd = STDIN_FILENO, status = 0;
 

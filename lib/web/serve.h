@@ -45,6 +45,8 @@ struct rbe_serve_options {
     enum rbe_code (*reload)(void *arg, struct rbe_serve_options *o, struct rbe_err *e);
     void *arg;
 };
+/* How many processes answer when so many are configured (rbe_serve_options.workers). */
+unsigned rbe_serve_workers(int64_t workers, const char *listen);
 /* Serves until SIGTERM or SIGINT (what is in flight is finished), or one request as CGI. Returns the process' exit
  * status. The parent forks a worker anew when it dies, with growing delays when it dies young; at SIGHUP it reloads, and
  * replaces the workers without dropping a request. */

@@ -226,6 +226,41 @@ static void test_rights_are_looked_at_each_time(void **state)
     }
 }
 
+/* Two workers of one parent: what one has read the other has not to read, but not for longer than it holds. */
+static void test_workers_share_what_they_read(void **state)
+{
+    struct pair *p = *state;
+    struct rbe_question q = question("1.0.0"), none = question("");
+    struct rbe_app *other, *reader = p->reader;
+    rbe_autoptr(pool) struct rbe_pool *pool = NULL;
+    struct rbe_latest l;
+
+    must(&p->h, rbe_answers_pool(&p->h.settings, 2, &pool, &p->h.err));
+    must(&p->h, rbe_app_open(&p->h.settings, RBE_APP_ANSWER, &other, &p->h.err));
+    rbe_answers_join(reader, pool);
+    rbe_answers_join(other, pool);
+    none.rid = "another-app";
+    int64_t resource = resource_new(p, RBE_ACCESS_CDK);
+    publish(p, resource, "1.1.0");
+    (void)ask_at(p, "1.0.0", NOW);
+    expect(&p->h, RBE_NOTFOUND, rbe_latest_find(reader, &none, &p->arena, &l, &p->h.err));
+    assert_int_equal(rbe_answer_find(other, &q, &l), RBE_ANSWER_RECORD);
+    assert_string_equal(l.version_name, "1.1.0");
+    assert_string_equal(l.release_note, "1.1.0");
+    assert_string_equal(l.rid, "my-app");
+    assert_int_equal(l.update, RBE_UPDATE_FULL);
+    assert_int_equal(l.access, RBE_ACCESS_CDK);
+    assert_int_equal(l.file_size, 1000);
+    assert_int_equal(rbe_answer_find(other, &none, &l), RBE_ANSWER_ABSENT);
+    publish(p, resource, "1.2.0");
+    assert_int_equal(rbe_answer_find(other, &q, &l), RBE_ANSWER_UNKNOWN);
+    assert_int_equal(rbe_answer_find(other, &none, &l), RBE_ANSWER_ABSENT);
+    assert_string_equal(ask_at(p, "1.0.0", NOW).version_name, "1.2.0");
+    assert_int_equal(rbe_answer_find(other, &q, &l), RBE_ANSWER_RECORD);
+    assert_string_equal(l.version_name, "1.2.0");
+    rbe_app_close(other);
+}
+
 static void keep(struct pair *p, const struct rbe_latest *l, const void *as, const char *body, const char *url)
 {
     struct rbe_answer_sent sent = {.status = 200, .body = body, .len = strlen(body), .url = url};
@@ -289,6 +324,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_foreign_changes_within_a_second, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_clock_that_jumps, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rights_are_looked_at_each_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_workers_share_what_they_read, setup, teardown),
         cmocka_unit_test_setup_teardown(test_renderings_go_with_their_record, setup, teardown),
         cmocka_unit_test_setup_teardown(test_without_a_table_all_is_answered_too, setup, teardown),
     };
