@@ -317,8 +317,8 @@ dist-bin:
 # The source archive alone builds, passes its tests, installs below DESTDIR, and leaves nothing behind when uninstalled.
 distcheck: dist
 	$(Q)rm -rf $(B)/distcheck && mkdir -p $(B)/distcheck && tar -C $(B)/distcheck -xf $(DIST).tar.gz
-	$(Q)+cd $(B)/distcheck/$(DIST) && ./configure -q --prefix=/opt/rbe && $(MAKE) --no-print-directory check && \
-	for t in install installcheck uninstall; do $(MAKE) --no-print-directory $$t DESTDIR="$$PWD/root" || exit 1; done && \
+	$(Q)+set -e; cd $(B)/distcheck/$(DIST); ./configure -q --prefix=/opt/rbe; $(MAKE) --no-print-directory check; \
+	for t in install installcheck uninstall; do $(MAKE) --no-print-directory $$t DESTDIR="$$PWD/root"; done; \
 	left=$$(find root ! -type d); test -z "$$left" || { echo "distcheck: left after uninstall: $$left" >&2; exit 1; }
 	$(Q)rm -rf $(B)/distcheck
 	@echo "$(DIST).tar.gz is ready"
