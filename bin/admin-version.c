@@ -270,6 +270,14 @@ static void show_json(struct rbe_cli *cli, const struct rbe_catalog_version *v)
     for (size_t i = 0; i < v->n; i++)
         put_package_json(&w, &v->packages[i]);
     rbe_jsonw_arr_end(&w);
+    rbe_jsonw_arr(&w, "advice");
+    for (size_t i = 0; i < v->n_advice; i++) {
+        rbe_jsonw_obj(&w, NULL);
+        rbe_jsonw_str(&w, "from", v->advice[i].from);
+        rbe_jsonw_str(&w, "text", v->advice[i].text);
+        rbe_jsonw_obj_end(&w);
+    }
+    rbe_jsonw_arr_end(&w);
     rbe_jsonw_obj_end(&w);
 }
 
@@ -326,7 +334,7 @@ static void put_lines(struct rbe_cli *cli, struct rbe_table *t, const char *labe
 enum rbe_code rbe_admin_version_show(struct rbe_cli *cli, struct rbe_err *e)
 {
     static const struct rbe_table_column columns[2];
-    struct rbe_catalog_version v = {0};
+    struct rbe_catalog_version v;
     struct rbe_table t;
 
     RBE_TRY(rbe_catalog_version(cli->app, cli->args[0], cli->args[1], &cli->arena, &v, e));
@@ -349,6 +357,8 @@ enum rbe_code rbe_admin_version_show(struct rbe_cli *cli, struct rbe_err *e)
     rbe_table_time(&t, v.version.withdrawn_at, "no");
     put_lines(cli, &t, "release note", v.version.release_note);
     put_lines(cli, &t, "custom data", v.version.custom_data);
+    for (size_t i = 0; i < v.n_advice; i++)
+        put_lines(cli, &t, i ? "" : "advice", rbe_arena_strfmt(&cli->arena, "from %s: %s", v.advice[i].from, v.advice[i].text));
     rbe_table_put(&t, &cli->out);
     rbe_str_putc(&cli->out, '\n');
     put_packages(cli, &v);

@@ -4,6 +4,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/core/deed.h"
+#include "lib/core/delta.h"
 #include "lib/core/duty.h"
 #include "lib/store/usage.h"
 
@@ -92,8 +93,8 @@ static int by_platform(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-enum rbe_code rbe_catalog_version(struct rbe_app *app, const char *rid, const char *name, struct rbe_arena *arena,
-                                  struct rbe_catalog_version *ret, struct rbe_err *e)
+static enum rbe_code find_packages(struct rbe_app *app, const char *rid, const char *name, struct rbe_arena *arena,
+                                   struct rbe_catalog_version *ret, struct rbe_err *e)
 {
     struct rbe_package *rows;
     bool found;
@@ -113,6 +114,45 @@ enum rbe_code rbe_catalog_version(struct rbe_app *app, const char *rid, const ch
         ret->packages[i].from = found ? source.version_name : "";
     }
     qsort(ret->packages, ret->n, sizeof(*ret->packages), by_platform);
+    return RBE_OK;
+}
+
+/* Formats of one pair that say the same say it once. */
+static enum rbe_code advise(struct rbe_app *app, const struct rbe_package *target, struct rbe_arena *arena,
+                            struct rbe_catalog_version *ret, struct rbe_err *e)
+{
+    struct rbe_job *jobs;
+    int64_t said_of = 0;
+    size_t n;
+
+    RBE_TRY(rbe_job_ended(app->store, target->id, arena, &jobs, &n, e));
+    struct rbe_catalog_advice *all = rbe_arena_alloc_array(arena, ret->n_advice + n, sizeof(*all));
+
+    if (ret->n_advice)
+        memcpy(all, ret->advice, ret->n_advice * sizeof(*all));
+    ret->advice = all;
+    for (size_t i = 0; i < n; i++) {
+        const char *text = rbe_delta_advice(jobs[i].note);
+        struct rbe_package_origin source;
+        bool found;
+
+        if (!text || (said_of == jobs[i].source && strcmp(all[ret->n_advice - 1].text, text) == 0))
+            continue;
+        RBE_TRY(rbe_package_find_origin(app->store, jobs[i].source, arena, &source, &found, e));
+        all[ret->n_advice++] = (struct rbe_catalog_advice){found ? source.version_name : "", text};
+        said_of = jobs[i].source;
+    }
+    return RBE_OK;
+}
+
+enum rbe_code rbe_catalog_version(struct rbe_app *app, const char *rid, const char *name, struct rbe_arena *arena,
+                                  struct rbe_catalog_version *ret, struct rbe_err *e)
+{
+    *ret = (struct rbe_catalog_version){0};
+    RBE_TRY(find_packages(app, rid, name, arena, ret, e));
+    for (size_t i = 0; i < ret->n; i++)
+        if (ret->packages[i].package.format == RBE_FORMAT_FULL)
+            RBE_TRY(advise(app, &ret->packages[i].package, arena, ret, e));
     return RBE_OK;
 }
 

@@ -41,11 +41,18 @@ struct rbe_catalog_package {
     struct rbe_package package;
     const char *from;            /* version name it leads from, NULL for a full one */
 };
+/* What a publisher could do to make updates smaller, found while they were built. */
+struct rbe_catalog_advice {
+    const char *from;            /* version name */
+    const char *text;
+};
 struct rbe_catalog_version {
     struct rbe_resource resource;
     struct rbe_version version;
     struct rbe_catalog_package *packages;
     size_t n;
+    struct rbe_catalog_advice *advice;
+    size_t n_advice;
 };
 enum rbe_code rbe_catalog_version(struct rbe_app *app, const char *rid, const char *name, struct rbe_arena *arena,
                                   struct rbe_catalog_version *ret, struct rbe_err *e) RBE_MUST_USE;

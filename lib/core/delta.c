@@ -316,6 +316,15 @@ static enum rbe_code build_one(struct making *m, const char **ret_note, struct r
     return RBE_OK;
 }
 
+static const char advice_mark[] = "; advice: ";
+
+const char *rbe_delta_advice(const char *note)
+{
+    const char *mark = strstr(note, advice_mark);
+
+    return mark ? mark + sizeof(advice_mark) - 1 : NULL;
+}
+
 /* Whole files are built first, and deltas are measured against what came of them: also against the full package, where
  * whole files save nothing. */
 static enum rbe_code build(struct making *m, const char **ret_note, struct rbe_err *e)
@@ -325,7 +334,7 @@ static enum rbe_code build(struct making *m, const char **ret_note, struct rbe_e
 
     RBE_TRY(build_one(m, ret_note, e));
     if (m->advice && *ret_note)
-        *ret_note = rbe_arena_strfmt(m->arena, "%s; %s", *ret_note, m->advice);
+        *ret_note = rbe_arena_strfmt(m->arena, "%s%s%s", *ret_note, advice_mark, m->advice);
     if (m->job->format != RBE_FORMAT_FILES || !m->target.rid || !rbe_wish_usable(&m->target, &m->source))
         return RBE_OK;
     RBE_TRY(rbe_package_find_patch(m->app->store, m->job->target, m->job->source, RBE_FORMAT_FILES, m->arena, &files,

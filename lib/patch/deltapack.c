@@ -119,7 +119,8 @@ static void compose(struct packing *p)
 
 /* ---- advice ---- */
 
-enum { OPAQUE_LEAST = 256 * 1024, ADVICE_LEAST = 100 * 1024 };
+/* Of a file of OPAQUE_LEAST bytes or more, the trial made more than an OPAQUE_PARTth; advice saves ADVICE_LEAST at least. */
+enum { OPAQUE_LEAST = 256 * 1024, OPAQUE_PART = 8, ADVICE_LEAST = 100 * 1024 };
 
 static bool offset_in(const struct rbe_solid_side *side, const char *path, uint64_t *ret)
 {
@@ -138,7 +139,7 @@ static void note_opaque(struct packing *p, size_t group, const struct rbe_entry 
     const struct rbe_entry *old = rbe_manifest_find(p->d->from, file->path);
     uint64_t old_at;
 
-    if (file->size < OPAQUE_LEAST || trial < file->size / 2 || trial <= p->opaque.trial_bytes || !old ||
+    if (file->size < OPAQUE_LEAST || trial < file->size / OPAQUE_PART || trial <= p->opaque.trial_bytes || !old ||
         !offset_in(&p->solid.groups[group].source, file->path, &old_at))
         return;
     p->opaque = (struct opaque){old, file, group, old_at, at, trial};

@@ -317,6 +317,17 @@ enum rbe_code rbe_job_least(struct rbe_store *s, int64_t target, int format, int
                         ret_found, e);
 }
 
+enum rbe_code rbe_job_ended(struct rbe_store *s, int64_t target, struct rbe_arena *arena, struct rbe_job **ret, size_t *ret_n,
+                            struct rbe_err *e)
+{
+    void *rows;
+
+    RBE_TRY(rbe_sql_list(s, RBE_SQL_JOB_DONE, RBE_DB_VALUES(rbe_db_int(target)), read_job, sizeof(**ret), arena, &rows, ret_n,
+                         e));
+    *ret = rows;
+    return RBE_OK;
+}
+
 enum rbe_code rbe_job_built(struct rbe_store *s, int64_t target, int format, int64_t below, struct rbe_arena *arena,
                             struct rbe_job **ret, size_t *ret_n, struct rbe_err *e)
 {

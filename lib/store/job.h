@@ -65,7 +65,6 @@ enum rbe_code rbe_job_retry(struct rbe_store *s, int64_t id, int64_t now, struct
 /* Deletes jobs of a kind that ended before that time, done and failed, in its own transaction. */
 enum rbe_code rbe_job_forget(struct rbe_store *s, enum rbe_job_kind kind, int64_t before,
                              struct rbe_err *e) RBE_MUST_USE;
-/* Patch jobs of a target, in any state. */
 /* Removes a leased job that has no point any more, so that the same work can be asked for again; a lease lost meanwhile is
  * RBE_REFUSED. In its own transaction. */
 enum rbe_code rbe_job_drop(struct rbe_store *s, const struct rbe_job *j, struct rbe_err *e) RBE_MUST_USE;
@@ -81,6 +80,9 @@ enum rbe_code rbe_job_least(struct rbe_store *s, int64_t target, int format, int
 /* The patch jobs of a target and format that are done and below that weight. */
 enum rbe_code rbe_job_built(struct rbe_store *s, int64_t target, int format, int64_t below, struct rbe_arena *arena,
                             struct rbe_job **ret, size_t *ret_n, struct rbe_err *e) RBE_MUST_USE;
+/* All of them that are done, by source and format. */
+enum rbe_code rbe_job_ended(struct rbe_store *s, int64_t target, struct rbe_arena *arena, struct rbe_job **ret, size_t *ret_n,
+                            struct rbe_err *e) RBE_MUST_USE;
 /* Forgets the patch jobs of a pair that nobody is at; in a transaction. */
 enum rbe_code rbe_job_forget_pair(struct rbe_store *s, int64_t target, int64_t source, struct rbe_err *e) RBE_MUST_USE;
 /* Sources that patch jobs of a target begin from, in any state. */
