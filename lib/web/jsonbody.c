@@ -63,9 +63,10 @@ static void put_value(const struct rbe_json *v, const char *key, const struct rb
         put_texts(v, key, arena, to, e);
         return;
     }
-    const char *text = rbe_json_text(v, NULL);
-    if (!text) {
-        rbe_invalid(e, key, "type", "must be a text");
+    size_t len;
+    const char *text = rbe_json_text(v, &len);
+    if (!text || strlen(text) != len) {
+        rbe_invalid(e, key, text ? "format" : "type", text ? "must hold no NUL" : "must be a text");
         return;
     }
     text = rbe_arena_strdup(arena, text);

@@ -42,12 +42,14 @@ static size_t word_of(const char *text, size_t len)
 
 /* What json-c lets through even when it is strict: control characters in strings, single quotes, words that are no
  * JSON, such as NaN, and numbers in which no digit follows a '.', an exponent's letter or a sign; and what would take more memory
- * than anybody means it to. Only looks at what stands where; that it makes a value is json-c's part. */
-static const char *fault_of(const char *text, size_t len)
+ * than anybody means it to. Only looks at what stands where; that it makes a value is json-c's part. *ret_names: how many names
+ * have a value. */
+static const char *fault_of(const char *text, size_t len, size_t *ret_names)
 {
     bool quoted = false;
     size_t memory = 0;
 
+    *ret_names = 0;
     for (size_t i = 0; i < len; i++) {
         char c = text[i];
         char next = i + 1 < len ? text[i + 1] : ' ';
@@ -72,6 +74,7 @@ static const char *fault_of(const char *text, size_t len)
                 return "unknown word";
             i += n - 1;
         } else {
+            *ret_names += c == ':';
             memory += c == '{' ? OBJECT_COST : c == '[' ? ARRAY_COST : c == ',' ? VALUE_COST : 0;
             if (memory > MEMORY_MAX)
                 return "too many values";
@@ -80,13 +83,31 @@ static const char *fault_of(const char *text, size_t len)
     return NULL;
 }
 
+/* All names in o and below. Its depth was bounded when it was parsed. */
+static size_t count_names(struct json_object *o)
+{
+    const bool array = json_object_is_type(o, json_type_array);
+    size_t n = 0;
+
+    if (json_object_is_type(o, json_type_object)) {
+        struct json_object_iterator it = json_object_iter_begin(o), end = json_object_iter_end(o);
+
+        for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it))
+            n += 1 + count_names(json_object_iter_peek_value(&it));
+    }
+    for (size_t i = 0; array && i < json_object_array_length(o); i++)
+        n += count_names(json_object_array_get_idx(o, i));
+    return n;
+}
+
 enum rbe_code rbe_json_parse(const char *text, size_t len, struct rbe_json **ret, struct rbe_err *e)
 {
     if (len > INT_MAX)
         return rbe_invalid(e, "body", "max_length", "too long for JSON");
     if (!rbe_utf8_valid(text, len) || memchr(text, 0, len))
         return rbe_invalid(e, "body", "utf8", "not UTF-8 text");
-    const char *fault = fault_of(text, len);
+    size_t names;
+    const char *fault = fault_of(text, len, &names);
     if (fault)
         return rbe_invalid(e, "body", "json", "not JSON: %s", fault);
 
@@ -107,6 +128,11 @@ enum rbe_code rbe_json_parse(const char *text, size_t len, struct rbe_json **ret
         return rbe_invalid(e, "body", "json", "not JSON: it ends too early");
     if (error != json_tokener_success)
         return rbe_invalid(e, "body", "json", "not JSON: %s at byte %zu", json_tokener_error_desc(error), end);
+    /* json-c would keep the last, another reader the first. */
+    if (count_names(o) != names) {
+        json_object_put(o);
+        return rbe_invalid(e, "body", "repeated", "a name stands twice in an object");
+    }
     *ret = o ? value_of(o) : (struct rbe_json *)(void *)&null_document;
     return RBE_OK;
 }

@@ -12,8 +12,8 @@
 
 struct rbe_json;     /* a whole document or a value in it; a value lives as long as its document */
 
-/* Strict: one value, nothing after it but white space, no comments, at most 32 levels deep, and not so many values that they take
- * more than about 1 GiB of memory beside their text. RBE_INVALID with field "body". */
+/* Strict: one value, nothing after it but white space, no comments, no name twice in an object, at most 32 levels deep, and not
+ * so many values that they take more than about 1 GiB of memory beside their text. RBE_INVALID with field "body". */
 enum rbe_code rbe_json_parse(const char *text, size_t len, struct rbe_json **ret, struct rbe_err *e) RBE_MUST_USE;
 void rbe_json_free(struct rbe_json *doc);
 RBE_DEFINE_CLEANUP(json, struct rbe_json, rbe_json_free)
