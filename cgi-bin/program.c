@@ -121,6 +121,13 @@ static enum rbe_code open_worker(void *arg, void **ret_ctx, struct rbe_share **r
     return RBE_OK;
 }
 
+static enum rbe_code open_share(void *arg, struct rbe_share **ret, struct rbe_err *e)
+{
+    const struct start *s = arg;
+
+    return rbe_app_share(s->settings, ret, e);
+}
+
 static void close_worker(void *ctx)
 {
     rbe_app_close(ctx);
@@ -204,6 +211,7 @@ static int serve(struct start *s, const struct options *o)
         .workers = s->workers,
         .open = open_worker,
         .close = close_worker,
+        .open_share = open_share,
         .reload = reload,
         .arg = s,
     };

@@ -34,6 +34,8 @@ static const struct family families[RBE_METRIC_MAX] = {
     [RBE_METRIC_RESPONSE_BYTES] = {"rbe_http_response_body_bytes_total", "counter",
                                    "Bytes of bodies sent by the programs themselves.", false},
     [RBE_METRIC_WORKER_STARTS] = {"rbe_worker_starts_total", "counter", "Worker processes started.", false},
+    [RBE_METRIC_WORKER_ENDS] = {"rbe_worker_ends_total", "counter",
+                                "Worker processes that ended and were replaced, by reason.", false},
     [RBE_METRIC_CACHE] = {"rbe_cache_requests_total", "counter", "Questions put to the caches of answers, by result.",
                           false},
     [RBE_METRIC_PUBLISHED] = {"rbe_published_packages_total", "counter", "Full packages published.", true},

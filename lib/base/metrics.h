@@ -16,6 +16,7 @@ enum rbe_metric {
     RBE_METRIC_REQUEST_SECONDS,      /* histogram: program, route */
     RBE_METRIC_RESPONSE_BYTES,       /* counter: program */
     RBE_METRIC_WORKER_STARTS,        /* counter: program */
+    RBE_METRIC_WORKER_ENDS,          /* counter: program, reason (retired, replaced, failed, killed) */
     RBE_METRIC_CACHE,                /* counter: level, result */
     RBE_METRIC_PUBLISHED,            /* counter */
     RBE_METRIC_PATCHES,              /* counter: result (built, useless, failed) */

@@ -87,11 +87,17 @@ enum rbe_code rbe_app_zone(const struct rbe_settings *settings, struct rbe_zone 
     return *ret ? RBE_OK : rbe_fail(e, RBE_REFUSED, "%s is no time zone's file", path);
 }
 
+enum rbe_code rbe_app_share(const struct rbe_settings *settings, struct rbe_share **ret, struct rbe_err *e)
+{
+    rbe_autofree char *run = rbe_strfmt("%s/run", settings->instance.data_dir);
+
+    return rbe_share_open(run, ret, e);
+}
+
 static enum rbe_code open_parts(struct rbe_app *app, struct rbe_err *e)
 {
     const struct rbe_settings *settings = app->settings;
     const struct rbe_conf_list *secrets = &settings->auth.sign_secret;
-    rbe_autofree char *run = rbe_strfmt("%s/run", settings->instance.data_dir);
 
     for (; app->signers < secrets->n && app->signers < RBE_SECRETS_MAX; app->signers++) {
         const char *secret = secrets->v[app->signers];
@@ -102,7 +108,7 @@ static enum rbe_code open_parts(struct rbe_app *app, struct rbe_err *e)
     if (rbe_app_zone(settings, &app->zone, e) != RBE_OK)
         return rbe_err_prefix(e, "extra.quota_time_zone");
     RBE_TRY(rbe_become_owner(settings->instance.data_dir, e));
-    RBE_TRY(rbe_share_open(run, &app->share, e));
+    RBE_TRY(rbe_app_share(settings, &app->share, e));
     RBE_TRY(rbe_app_reopen(app, e));
     if (app->mode == RBE_APP_WRITE) {
         app->inspector = find_helper("rbe-inspect");

@@ -56,6 +56,9 @@ enum rbe_code rbe_app_zone(const struct rbe_settings *settings, struct rbe_zone 
 void rbe_app_detach(struct rbe_app *app);
 enum rbe_code rbe_app_reopen(struct rbe_app *app, struct rbe_err *e) RBE_MUST_USE;
 
+/* Maps the shared file alone, for one who only counts. */
+enum rbe_code rbe_app_share(const struct rbe_settings *settings, struct rbe_share **ret, struct rbe_err *e) RBE_MUST_USE;
+
 /* Makes the data directory and those in it, with the right modes, and becomes the owner when started as root. */
 enum rbe_code rbe_app_make_dirs(const struct rbe_settings *settings, struct rbe_err *e) RBE_MUST_USE;
 /* Makes the data directory and databases, or brings them up to date; also reads version names again when the parser table

@@ -18,6 +18,7 @@ static const uint64_t young = 1000 * MS, delay_min = 50 * MS, delay_max = 5000 *
 
 struct worker {
     pid_t pid;                   /* 0: none */
+    bool told;                   /* to end */
     uint64_t started, due;       /* when it was, when the next one shall be forked (monotonic ns) */
     uint64_t delay;              /* before the next one, when this one dies young */
 };
@@ -43,6 +44,7 @@ static bool start(struct parent *p, struct worker *w)
     }
     if (pid > 0) {
         w->pid = pid;
+        w->told = false;
         w->started = rbe_clock_mono();
         return false;
     }
@@ -56,15 +58,29 @@ static bool start(struct parent *p, struct worker *w)
     return true;
 }
 
-static void ended(struct worker *w, int status)
+static enum rbe_prefork_end end_of(const struct worker *w, int status)
 {
-    uint64_t now = rbe_clock_mono();
-
+    /* A worker that is told very early has not come as far as to take signals itself. */
+    if (w->told && (status == 0 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)))
+        return RBE_PREFORK_REPLACED;
     if (WIFSIGNALED(status))
+        return RBE_PREFORK_KILLED;
+    return status == 0 ? RBE_PREFORK_RETIRED : RBE_PREFORK_FAILED;
+}
+
+static void ended(const struct parent *p, struct worker *w, int status)
+{
+    const uint64_t now = rbe_clock_mono();
+    const enum rbe_prefork_end how = end_of(w, status);
+    const bool died = how == RBE_PREFORK_KILLED || how == RBE_PREFORK_FAILED;
+
+    if (how == RBE_PREFORK_KILLED)
         rbe_log(RBE_LOG_ERROR, "worker %d was killed by signal %d", (int)w->pid, WTERMSIG(status));
-    else if (WEXITSTATUS(status) != 0)
+    else if (how == RBE_PREFORK_FAILED)
         rbe_log(RBE_LOG_ERROR, "worker %d ended with status %d", (int)w->pid, WEXITSTATUS(status));
-    if ((WIFEXITED(status) && WEXITSTATUS(status) == 0) || now - w->started >= young)
+    if (!p->stopping && p->o->ended)
+        p->o->ended(p->o->arg, how);
+    if (!died || now - w->started >= young)
         w->delay = 0;
     else
         w->delay = w->delay == 0 ? delay_min : w->delay * 2 < delay_max ? w->delay * 2 : delay_max;
@@ -80,7 +96,7 @@ static void reap(struct parent *p)
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
         for (unsigned i = 0; i < p->workers; i++)
             if (p->worker[i].pid == pid)
-                ended(&p->worker[i], status);
+                ended(p, &p->worker[i], status);
 }
 
 static unsigned alive(const struct parent *p)
@@ -94,9 +110,12 @@ static unsigned alive(const struct parent *p)
 
 static void tell_workers(const struct parent *p, int signo)
 {
-    for (unsigned i = 0; i < p->workers; i++)
-        if (p->worker[i].pid)
-            (void)kill(p->worker[i].pid, signo);
+    for (unsigned i = 0; i < p->workers; i++) {
+        if (!p->worker[i].pid)
+            continue;
+        p->worker[i].told |= signo == SIGTERM;
+        (void)kill(p->worker[i].pid, signo);
+    }
 }
 
 /* Forks what is due; in a child true. *ret_wait gets the time until the next is due, UINT64_MAX when none is. */

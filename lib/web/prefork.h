@@ -4,12 +4,17 @@
 
 #include <stdbool.h>
 
+/* Why a worker ended that is to have a successor: by itself with status 0, told to because of a reload, with another status,
+ * by a signal. */
+enum rbe_prefork_end { RBE_PREFORK_RETIRED, RBE_PREFORK_REPLACED, RBE_PREFORK_FAILED, RBE_PREFORK_KILLED, RBE_PREFORK_END_MAX };
+
 struct rbe_prefork {
     unsigned workers;
     int relay;                   /* a signal that a worker sends the parent for all workers to get; nobody dies of it */
     /* Called in the parent at SIGHUP; true: workers shall be replaced, because what they work by has changed. Each finishes
      * what it is at, and its successor is forked as soon as it has ended. */
     bool (*reload)(void *arg);
+    void (*ended)(void *arg, enum rbe_prefork_end how);      /* called in the parent */
     void *arg;
 };
 

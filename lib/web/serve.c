@@ -14,6 +14,13 @@
 
 enum { STATUSES = 16, LABELS = RBE_SHARE_NAME };
 
+static const char *const ends[RBE_PREFORK_END_MAX] = {
+    [RBE_PREFORK_RETIRED] = "retired",
+    [RBE_PREFORK_REPLACED] = "replaced",
+    [RBE_PREFORK_FAILED] = "failed",
+    [RBE_PREFORK_KILLED] = "killed",
+};
+
 /* Where the requests of one route are counted; found once, as a series' place never changes. */
 struct tally {
     const char *route;
@@ -274,12 +281,44 @@ static int serve_cgi(const struct rbe_serve_options *o)
     return 0;
 }
 
+static void count_end(const struct rbe_serve_options *o, struct rbe_share *share, enum rbe_prefork_end how, uint64_t n)
+{
+    char labels[LABELS];
+
+    (void)snprintf(labels, sizeof(labels), "program=\"%s\",reason=\"%s\"", o->name, ends[how]);
+    rbe_metric_add(share, RBE_METRIC_WORKER_ENDS, labels, n);
+}
+
+/* Ends are there as 0 from the start, so that the first one is seen as a rise. */
+static void count_start(const struct rbe_serve_options *o, struct rbe_share *share)
+{
+    char labels[LABELS];
+
+    (void)snprintf(labels, sizeof(labels), "program=\"%s\"", o->name);
+    rbe_metric_add(share, RBE_METRIC_WORKER_STARTS, labels, 1);
+    for (enum rbe_prefork_end how = 0; how < RBE_PREFORK_END_MAX; how++)
+        count_end(o, share, how, 0);
+}
+
+static void worker_ended(void *arg, enum rbe_prefork_end how)
+{
+    const struct rbe_serve_options *o = arg;
+    rbe_autoptr(share) struct rbe_share *share = NULL;
+    struct rbe_err e = {0};
+
+    if (!o->open_share)
+        return;
+    if (o->open_share(o->arg, &share, &e) == RBE_OK)
+        count_end(o, share, how, 1);
+    else
+        rbe_log_err(RBE_LOG_WARN, &e, "the end of a worker is not counted");
+}
+
 /* Answers until told to stop, retired or unable; returns the exit status. */
 static int serve_socket(const struct rbe_serve_options *o, int listen_fd, struct rbe_kept_pool pool)
 {
     struct server s = {.o = o};
     struct rbe_err e = {0};
-    char labels[LABELS];
     int got = 0;
 
     rbe_fcgi_stop_on_signals(listen_fd);
@@ -288,8 +327,7 @@ static int serve_socket(const struct rbe_serve_options *o, int listen_fd, struct
         close_server(&s, false);
         return 1;
     }
-    (void)snprintf(labels, sizeof(labels), "program=\"%s\"", o->name);
-    rbe_metric_add(s.share, RBE_METRIC_WORKER_STARTS, labels, 1);
+    count_start(o, s.share);
     s.io = rbe_fcgi_new(listen_fd, pool);
     while ((o->max_requests <= 0 || s.served < (uint64_t)o->max_requests) && (got = rbe_fcgi_accept(s.io)) > 0)
         answer(&s, NULL);
@@ -322,7 +360,8 @@ unsigned rbe_serve_workers(int64_t workers, const char *listen)
 int rbe_serve(struct rbe_serve_options *o)
 {
     const struct rbe_prefork prefork = {
-        .workers = rbe_serve_workers(o->workers, o->listen), .relay = RBE_KEPT_SIGNAL, .reload = reload, .arg = o};
+        .workers = rbe_serve_workers(o->workers, o->listen), .relay = RBE_KEPT_SIGNAL,
+        .reload = reload, .ended = worker_ended, .arg = o};
     struct rbe_err e = {0};
     int listen_fd = STDIN_FILENO, status = 0;
 

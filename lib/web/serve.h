@@ -40,6 +40,8 @@ struct rbe_serve_options {
      * stay NULL) is where requests are counted. */
     enum rbe_code (*open)(void *arg, void **ret_ctx, struct rbe_share **ret_share, struct rbe_err *e);
     void (*close)(void *ctx);
+    /* Called in the parent, for what it has to count itself: maps where requests are counted. NULL: nothing is. */
+    enum rbe_code (*open_share)(void *arg, struct rbe_share **ret, struct rbe_err *e);
     /* Called in the parent at SIGHUP: reads the configuration again and changes *o by it. When it fails, all stays as it was.
      * NULL: there is nothing to read. */
     enum rbe_code (*reload)(void *arg, struct rbe_serve_options *o, struct rbe_err *e);

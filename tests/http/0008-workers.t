@@ -33,6 +33,8 @@ each_host {
     my ($sum) = $metrics =~ /^rbe_http_requests_total\{program="latest".*code="200"\} (\d+)/m;
     cmp_ok $sum // 0, '>=', 400, 'requests of all workers are counted together' or diag $metrics;
     like $metrics, qr/^# TYPE rbe_http_requests_total counter$/m;
+    like $metrics, qr/^rbe_worker_ends_total\{program="latest",reason="killed"\} 1$/m, 'the killed one is counted';
+    like $metrics, qr/^rbe_worker_ends_total\{program="latest",reason="$_"\} 0$/m, "none is $_" for qw(failed replaced retired);
     like $metrics, qr/^# HELP rbe_http_requests_total /m;
 } config => {'instance.workers' => 4}, only => ['lighttpd'];
 

@@ -85,6 +85,20 @@ static enum rbe_code open_ctx(void *arg, void **ret_ctx, struct rbe_share **ret_
     return rbe_share_open(dir, ret_share, e);
 }
 
+static enum rbe_code open_share(void *arg, struct rbe_share **ret, struct rbe_err *e)
+{
+    (void)arg;
+    return rbe_share_open(dir, ret, e);
+}
+
+static enum rbe_code read_again(void *arg, struct rbe_serve_options *o, struct rbe_err *e)
+{
+    (void)arg;
+    (void)o;
+    (void)e;
+    return RBE_OK;
+}
+
 static enum rbe_code open_never(void *arg, void **ret_ctx, struct rbe_share **ret_share, struct rbe_err *e)
 {
     (void)arg;
@@ -268,6 +282,58 @@ static void a_body_on_its_way_is_waited_for(void **state)
     assert_non_null(strstr(out.s, "\"data\":\"slowly\"}"));
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
+}
+
+static uint64_t ends(const char *reason)
+{
+    rbe_autoptr(share) struct rbe_share *share = NULL;
+    rbe_auto(str) struct rbe_str out = {0};
+    rbe_autofree char *name = rbe_strfmt("\nrbe_worker_ends_total{program=\"test\",reason=\"%s\"} ", reason);
+    struct rbe_err e = {0};
+    unsigned long long n = 0;
+
+    assert_int_equal(rbe_share_open(dir, &share, &e), RBE_OK);
+    rbe_metrics_format(share, &out);
+    const char *at = strstr(out.s, name);
+    if (at)
+        assert_int_equal(sscanf(at + strlen(name), "%llu", &n), 1);
+    return n;
+}
+
+static void ends_are_counted(void **state)
+{
+    static const char *const reasons[] = {"retired", "replaced", "failed", "killed"};
+    struct rbe_serve_options o = options();
+    rbe_auto(str) struct rbe_str out = {0};
+    uint64_t before[RBE_COUNT(reasons)];
+
+    (void)state;
+    for (size_t i = 0; i < RBE_COUNT(reasons); i++)
+        before[i] = ends(reasons[i]);
+    o.max_requests = 3;
+    o.open_share = open_share;
+    o.reload = read_again;
+    pid_t pid = start(&o);
+    for (int i = 0; i < 3; i++)
+        (void)asked_pid();
+    assert_false(ask("GET", "/die", "", &out));
+    int old = asked_pid();
+    assert_int_equal(kill(pid, SIGHUP), 0);
+    for (int i = 0; i < 500 && ends("replaced") == before[1]; i++)
+        nap(10);
+    assert_int_not_equal(asked_pid(), old);
+    /* The last one is none that has a successor. */
+    assert_int_equal(stop(pid), 0);
+    static const uint64_t wanted[RBE_COUNT(reasons)] = {1, 1, 0, 1};
+    for (size_t i = 0; i < RBE_COUNT(reasons); i++)
+        assert_int_equal(ends(reasons[i]) - before[i], wanted[i]);
+
+    o.open = open_never;
+    pid = start(&o);
+    for (int i = 0; i < 500 && ends("failed") < before[2] + 2; i++)
+        nap(10);
+    assert_int_equal(stop(pid), 0);
+    assert_true(ends("failed") >= before[2] + 2);
 }
 
 static void dead_workers_are_forked_anew(void **state)
@@ -530,6 +596,7 @@ int main(void)
         cmocka_unit_test(what_is_in_flight_is_finished),
         cmocka_unit_test(a_body_on_its_way_is_waited_for),
         cmocka_unit_test(dead_workers_are_forked_anew),
+        cmocka_unit_test(ends_are_counted),
         cmocka_unit_test(workers_retire),
         cmocka_unit_test(workers_end_with_their_parent),
         cmocka_unit_test(a_worker_that_cannot_open_is_tried_again),
