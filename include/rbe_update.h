@@ -106,7 +106,8 @@ enum rbe_update_result rbe_update_apply(struct rbe_update *u);
 enum rbe_update_result rbe_update_verify(struct rbe_update *u);
 /* Back to the version that was there before the last update. */
 enum rbe_update_result rbe_update_rollback(struct rbe_update *u);
-/* Ends what is under way as soon as it can be ended without harm. */
+/* Ends what is under way as soon as it can be ended without harm. What is cancelled stays so: another try takes another
+ * object. */
 void rbe_update_cancel(struct rbe_update *u);
 
 /* The version that is installed, as of the last call; "" when none is known. */
