@@ -7,11 +7,12 @@
 enum {
     BLOCK = 512,
     SIZE_AT = 124, SIZE_LEN = 12, TYPE_AT = 156, SPARSE_MORE_AT = 482, SPARSE_NEXT_MORE_AT = 504,
-    EXTENSION_MAX = 1 << 20
+    EXTENSION_MAX = 1 << 20,
+    SPARSE_PARTS_MAX = 1000000, SPARSE_BLOCK_PARTS = 21, DIGITS_MAX = 18,
 };
 
 /* Bits of pending: by which records the next entry was described. */
-enum { BY_PAX = 1, BY_LONG_NAME = 2, BY_LONG_LINK = 4, PAX_PATH = 8, PAX_LINK = 16, PAX_SIZE = 32 };
+enum { BY_PAX = 1, BY_LONG_NAME = 2, BY_LONG_LINK = 4, PAX_PATH = 8, PAX_LINK = 16, PAX_SIZE = 32, PAX_MAP = 64 };
 
 void rbe_tarscan_release(struct rbe_tarscan *t)
 {
@@ -94,6 +95,7 @@ static enum rbe_code take_record(struct rbe_tarscan *t, const char *key, size_t 
 {
     unsigned bit = is_key(key, key_len, "path") ? PAX_PATH : is_key(key, key_len, "linkpath") ? PAX_LINK
                    : is_key(key, key_len, "size") ? PAX_SIZE : 0;
+    bool map = is_key(key, key_len, "GNU.sparse.major") && !is_key(value, len, "0");
 
     if (t->type == 'g')
         return is_key(key, key_len, "comment") ? RBE_OK : refuse(e, "a global pax header says more than a comment");
@@ -110,7 +112,7 @@ static enum rbe_code take_record(struct rbe_tarscan *t, const char *key, size_t 
         }
         t->sized = true;
     }
-    t->pending |= bit;
+    t->pending |= bit | (map ? PAX_MAP : 0);
     return RBE_OK;
 }
 
@@ -178,11 +180,41 @@ static enum rbe_code begin_entry(struct rbe_tarscan *t, char type, uint64_t size
         return refuse(e, "a link, directory or device has data");
     if (type == 'S' && t->header[SPARSE_MORE_AT]) {
         t->sparse_goes_on = true;
+        t->sparse_blocks = 0;
         t->sparse_size = padded(size);
         return RBE_OK;
     }
     t->skip = padded(size);
+    t->map = said & PAX_MAP && size > 0;
     return RBE_OK;
+}
+
+static enum rbe_code too_sparse(struct rbe_err *e)
+{
+    return rbe_invalid(e, "file", "limit_memory", "the archive holds a sparse file of more than %d parts", (int)SPARSE_PARTS_MAX);
+}
+
+static enum rbe_code go_on_sparse(struct rbe_tarscan *t, struct rbe_err *e)
+{
+    if (++t->sparse_blocks > SPARSE_PARTS_MAX / SPARSE_BLOCK_PARTS)
+        return too_sparse(e);
+    t->sparse_goes_on = t->header[SPARSE_NEXT_MORE_AT] != 0;
+    t->skip = t->sparse_goes_on ? 0 : t->sparse_size;
+    return RBE_OK;
+}
+
+/* A map begins with the number of its parts, on a line of its own. */
+static enum rbe_code take_map(struct rbe_tarscan *t, struct rbe_err *e)
+{
+    size_t parts = 0, digits = 0;
+
+    t->map = false;
+    t->skip -= BLOCK;
+    while (digits < DIGITS_MAX && t->header[digits] >= '0' && t->header[digits] <= '9')
+        parts = parts * 10 + (size_t)(t->header[digits++] - '0');
+    if (digits == 0 || t->header[digits] != '\n')
+        return refuse(e, "the map of a sparse file is malformed");
+    return parts <= SPARSE_PARTS_MAX ? RBE_OK : too_sparse(e);
 }
 
 static enum rbe_code take_header(struct rbe_tarscan *t, struct rbe_err *e)
@@ -191,11 +223,10 @@ static enum rbe_code take_header(struct rbe_tarscan *t, struct rbe_err *e)
     char type = (char)t->header[TYPE_AT];
     uint64_t size;
 
-    if (t->sparse_goes_on) {
-        t->sparse_goes_on = t->header[SPARSE_NEXT_MORE_AT] != 0;
-        t->skip = t->sparse_goes_on ? 0 : t->sparse_size;
-        return RBE_OK;
-    }
+    if (t->sparse_goes_on)
+        return go_on_sparse(t, e);
+    if (t->map)
+        return take_map(t, e);
     if (memcmp(t->header, zeros, BLOCK) == 0) {
         t->ended = true;
         return RBE_OK;
@@ -223,7 +254,7 @@ enum rbe_code rbe_tarscan_put(struct rbe_tarscan *t, const void *p, size_t n, st
             t->collect -= part;
             if (t->collect == 0)
                 RBE_TRY(end_extension(t, e));
-        } else if (t->skip > 0) {
+        } else if (t->skip > 0 && !t->map) {
             part = t->skip < n ? (size_t)t->skip : n;
             t->skip -= part;
         } else {

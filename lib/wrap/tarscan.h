@@ -1,7 +1,8 @@
 /* A second look at a tar's headers (POSIX.1-2017 pax, GNU tar's manual), made on the unpacked bytes as they pass.
  *
  * Tar readers differ where a header is said twice or oddly: global pax records, several long names for one entry, sizes on
- * entries without data, NULs inside names. Such archives are refused, so that what was inspected is what every reader sees.
+ * entries without data, NULs inside names. Such archives are refused, so that what was inspected is what every reader sees. So
+ * are maps of sparse files that are larger than any real one: readers keep them in memory, and they pack well.
  */
 #ifndef RBE_WRAP_TARSCAN_H
 #define RBE_WRAP_TARSCAN_H
@@ -20,13 +21,15 @@ struct rbe_tarscan {
     bool sized;                  /* ... its size among it */
     uint64_t size;
     bool sparse_goes_on;         /* the next block continues a sparse map */
+    unsigned sparse_blocks;      /* that did so far */
+    bool map;                    /* the next block begins the map of a pax sparse file, first of its data */
     uint64_t sparse_size;        /* of the data behind the map */
     bool ended;
 };
 
 /* A zeroed struct is ready for the first byte. */
 void rbe_tarscan_release(struct rbe_tarscan *t);
-/* RBE_INVALID, field "file", rule "ambiguous". */
+/* RBE_INVALID, field "file", rule "ambiguous", "broken" or "limit_memory". */
 enum rbe_code rbe_tarscan_put(struct rbe_tarscan *t, const void *p, size_t n, struct rbe_err *e) RBE_MUST_USE;
 
 #endif

@@ -540,6 +540,8 @@ bad('checksum.tar.zst', substr($zst, 0, -4) . 'SUM!', 'broken', 'the archive is 
 bad('behind.tar.zst', $zst . 'junkjunk', 'broken', 'the archive is damaged');
 bad('entries.tar.gz', tgz(map { tfile("f$_", '') } 1 .. 1001), 'limit_entries', 'more than the limit of 1000 entries');
 bad('entries-implied.tar.gz', tgz(map { tfile("a$_/b/c/d", '') } 1 .. 300), 'limit_entries', 'more than the limit of 1000 entries');
+bad('sparse-parts.tar.gz', tgz(pax('GNU.sparse.major' => 1, 'GNU.sparse.minor' => 0, 'GNU.sparse.name' => 'holes', 'GNU.sparse.realsize' => 9)
+    . header('GNUSparseFile.0/holes', '0', 4_000_520) . blocks("1000001\n" . "0\n0\n" x 1_000_128)), 'limit_memory', 'a sparse file of more than 1000000 parts');
 bad('names.tar.gz', tgz(map { my $n = $_; tfile(join('/', map { $_ x 200 } 'a' .. 'o') . "/$n", '') } 1 .. 320), 'limit_names',
     'names are too long altogether');
 bad('names-implied.tar.gz', tgz(tfile(join('/', ('ab') x 990, 'f'), '')), 'limit_names', 'names are too long altogether');

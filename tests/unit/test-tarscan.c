@@ -78,9 +78,47 @@ static void test_headers(void **state)
     }
 }
 
+/* The map of a sparse file, at the beginning of its data (pax) or in blocks behind its header (GNU). */
+static void test_sparse(void **state)
+{
+    static const struct {
+        const char *map;
+        enum rbe_code code;
+    } rows[] = {
+        {"1\n0\n5\n", RBE_OK},          {"1000000\n0\n", RBE_OK},  {"1000001\n", RBE_INVALID},
+        {"999999999999999999\n", RBE_INVALID}, {"#\n1\n", RBE_INVALID},   {"\n", RBE_INVALID},
+        {"00000000000000000000000000000000000000000000000000\n", RBE_INVALID},
+    };
+    enum { BLOCKS_MOST = 1000000 / 21 };
+
+    (void)state;
+    for (size_t i = 0; i < RBE_COUNT(rows); i++) {
+        rbe_auto(str) struct rbe_str tar = {0};
+
+        put(&tar, 'x', 22, "22 GNU.sparse.major=1\n", 22);
+        put(&tar, '0', 512, rows[i].map, strlen(rows[i].map));
+        put(&tar, '0', 1, "a", 1);
+        assert_int_equal(scan(&tar, tar.len), rows[i].code);
+        assert_int_equal(scan(&tar, 1), rows[i].code);
+    }
+    for (size_t n = BLOCKS_MOST; n <= BLOCKS_MOST + 1; n++) {
+        rbe_auto(str) struct rbe_str tar = {0};
+        char block[512] = {0};
+
+        put(&tar, 'S', 0, "", 0);
+        tar.s[482] = 1;
+        for (size_t k = 1; k <= n; k++) {
+            block[504] = k < n;
+            rbe_str_put(&tar, block, sizeof(block));
+        }
+        put(&tar, '0', 1, "a", 1);
+        assert_int_equal(scan(&tar, tar.len), n == BLOCKS_MOST ? RBE_OK : RBE_INVALID);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_headers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_headers), cmocka_unit_test(test_sparse)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
