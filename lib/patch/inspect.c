@@ -34,15 +34,18 @@ static struct rbe_rules_span span(const char *s)
     return (struct rbe_rules_span){s, strlen(s)};
 }
 
+static enum rbe_code go_on(const struct state *s, struct rbe_err *e)
+{
+    return s->what->stop && s->what->stop(s->what->arg) ? rbe_fail(e, RBE_UNAVAILABLE, "cancelled") : RBE_OK;
+}
+
 static enum rbe_code spend(struct state *s, uint64_t n, struct rbe_err *e)
 {
     if (n > s->what->limits.bytes - s->bytes)
         return rbe_invalid(e, "file", "limit_bytes", "the archive unpacks to more than the limit of %llu bytes",
                            (unsigned long long)s->what->limits.bytes);
-    if (s->what->stop && s->what->stop(s->what->arg))
-        return rbe_fail(e, RBE_UNAVAILABLE, "cancelled");
     s->bytes += n;
-    return RBE_OK;
+    return go_on(s, e);
 }
 
 static enum rbe_code put_data(void *arg, const void *p, size_t n, struct rbe_err *e)
@@ -194,8 +197,10 @@ static enum rbe_code inspect_zip(struct state *s, struct rbe_err *e)
     struct rbe_zip zip = {0};
 
     RBE_TRY(rbe_zip_open(s->what->fd, (size_t)s->what->limits.entries, &arena, &zip, e));
-    for (size_t i = 0; i < zip.n; i++)
+    for (size_t i = 0; i < zip.n; i++) {
+        RBE_TRY(go_on(s, e));
         RBE_TRY(zip_entry(s, &zip.entries[i], e));
+    }
     return RBE_OK;
 }
 
@@ -280,6 +285,7 @@ static enum rbe_code inspect_tar(struct state *s, struct rbe_err *e)
         RBE_TRY(rbe_arc_next(a, &entry, &end, e));
         if (end)
             return RBE_OK;
+        RBE_TRY(go_on(s, e));
         RBE_TRY(tar_entry(s, a, &entry, e));
     }
 }

@@ -26,7 +26,7 @@ struct rbe_inspect {
     unsigned rules;              /* enum rbe_rules */
     struct rbe_inspect_limits limits;
     struct rbe_str *changes;     /* gets the changes.json at the root, which is refused where this is NULL */
-    bool (*stop)(void *arg);     /* asked while data are unpacked; true ends it all. May be NULL */
+    bool (*stop)(void *arg);     /* asked at each entry and while data are unpacked; true ends it all. May be NULL */
     void *arg;
 };
 /* ret is sealed. Refused: RBE_INVALID, field "file", message naming the entry and the rule. Stopped: RBE_UNAVAILABLE. */

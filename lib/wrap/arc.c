@@ -16,7 +16,7 @@
 #include "lib/wrap/map.h"
 #include "lib/wrap/tarscan.h"
 
-enum { CHUNK = 64 * 1024, SLICE = 1 << 20, BLOCK = 512, END_BLOCKS = 2 * BLOCK };
+enum { CHUNK = 64 * 1024, SLICE = 1 << 20, BLOCK = 512, END_BLOCKS = 2 * BLOCK, PADDING_MAX = 16 << 20 };
 
 static const char *const type_names[RBE_ARC_TYPE_MAX] = {
     [RBE_ARC_NONE] = "",
@@ -290,7 +290,8 @@ void rbe_arc_close(struct rbe_arc *a)
     free(a);
 }
 
-/* Behind the last entry, which ends at `end`: two blocks of zeros at least, and nothing but zeros. */
+/* Behind the last entry, which ends at `end`: two blocks of zeros at least, and nothing but zeros, of which tapes and the like
+ * want some, and of which a few bytes can be made to unpack to any number. */
 static enum rbe_code drain(struct rbe_arc *a, uint64_t end, struct rbe_err *e)
 {
     const unsigned char *p;
@@ -298,8 +299,8 @@ static enum rbe_code drain(struct rbe_arc *a, uint64_t end, struct rbe_err *e)
 
     do
         RBE_TRY(unpack(a, &p, &n, e));
-    while (n > 0);
-    if (a->not_zero > end)
+    while (n > 0 && a->not_zero <= end && a->unpacked - end <= PADDING_MAX);
+    if (a->not_zero > end || n > 0)
         return rbe_invalid(e, "file", "trailing", "other data follows the end of the tar archive");
     if (a->unpacked - end < END_BLOCKS)
         return rbe_invalid(e, "file", "truncated", "the tar archive ends early: its end mark is missing");

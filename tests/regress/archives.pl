@@ -517,6 +517,8 @@ bad('no-tar.tar.xz', through('xz', 'just a text' x 400), 'broken', 'the archive 
 bad('no-end.tar.gz', gz(tfile('a', 'x')), 'truncated', 'its end mark is missing');
 bad('half-end.tar.gz', gz(tfile('a', 'x') . "\0" x 512), 'truncated', 'its end mark is missing');
 bad('cut-entry.tar.gz', gz(substr tfile('a', 'x' x 5000), 0, 3000), 'broken', 'the archive is damaged');
+good('padding.tar.gz', gz($ttree . "\0" x (15 << 20)));
+bad('padding-endless.tar.gz', gz($ttree . "\0" x (17 << 20)), 'trailing', 'other data follows the end of the tar');
 bad('behind-end.tar.gz', tgz(tfile('a', 'x'), "\0" x 1024, tfile('hidden', 'y')), 'trailing', 'other data follows the end of the tar');
 bad('checksum.tar.gz', tgz(header('a', '0', 1, sum => 1) . blocks('x')), 'broken', 'the archive is damaged');
 bad('checksum-second.tar.gz', tgz(tfile('a', 'x'), header('b', '0', 1, sum => 1) . blocks('x')), 'broken', 'the archive is damaged');
