@@ -221,16 +221,23 @@ static bool look_data(const struct look *l)
 
 static void look_storage(const struct look *l)
 {
-    static const char *const dirs[] = {"db", "packages/p", "tmp", "run"};
+    enum { PACKAGES, TMP, DB, RUN, DIRS };
+    static const char *const dirs[DIRS] = {[PACKAGES] = "packages/p", [TMP] = "tmp", [DB] = "db", [RUN] = "run"};
+    struct stat st[DIRS] = {0};
     size_t bad = 0;
 
-    for (size_t i = 0; i < RBE_COUNT(dirs); i++) {
+    for (size_t i = 0; i < DIRS; i++) {
         rbe_autofree char *dir = rbe_strfmt("%s/%s", l->settings->instance.data_dir, dirs[i]);
 
-        if (access(dir, R_OK | W_OK | X_OK) == 0)
+        if (access(dir, R_OK | W_OK | X_OK) == 0 && stat(dir, &st[i]) == 0)
             continue;
         bad++;
         say(l, RBE_VERDICT_BAD, "storage", "%s: %s", dir, strerror(errno));
+    }
+    if (!bad && st[PACKAGES].st_dev != st[TMP].st_dev) {
+        bad++;
+        say(l, RBE_VERDICT_BAD, "storage", "%s and %s are on two file systems: no package can be moved into place",
+            dirs[PACKAGES], dirs[TMP]);
     }
     if (!bad)
         say(l, RBE_VERDICT_OK, "storage", "its directories can be written to");

@@ -133,4 +133,18 @@ SKIP: {
     };
 }
 
+# Packages on a disk of their own, where what is complete cannot be renamed to.
+SKIP: {
+    skip 'needs root and a file system of its own', 1 if !$ENV{RBE_OWN_MOUNTS};
+    my $rbe = Rbe::Test->start(host => 'cgi');
+    is((run('mount', '-t', 'tmpfs', '-o', 'size=1m', 'rbe-test', "$rbe->{data}/packages/p"))[0], 0, 'a disk for packages');
+    my ($status, $out) = $rbe->admin('config', 'check');
+    is $status, 1, 'config check';
+    like $out, qr/^bad\s+storage\s.*packages\/p and tmp are on two file systems/m, 'says so';
+    $rbe->create('app', update_type => 'full');
+    is $rbe->publish('app', version_name => '1.0.0', bytes => 'x')->{status}, 500, 'a publish fails';
+    is_deeply left($rbe), [], 'and leaves nothing';
+    is((run('umount', '-l', "$rbe->{data}/packages/p"))[0], 0);
+}
+
 done_testing;
