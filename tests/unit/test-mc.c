@@ -186,6 +186,7 @@ static void test_away(void **state)
     (void)ask_all(c, 3, RBE_MC_HIT);
     /* one that takes connections and says nothing is waited for once */
     assert_int_equal(kill(c->server.pid, SIGSTOP), 0);
+    assert_int_equal(waitpid(c->server.pid, NULL, WUNTRACED), c->server.pid);
     assert_in_range(ask_all(c, TIMES, RBE_MC_AWAY), TIMEOUT_MS, FEW * TIMEOUT_MS);
     assert_int_equal(kill(c->server.pid, SIGCONT), 0);
     await_back(c);
@@ -198,6 +199,74 @@ static void test_away(void **state)
     assert_string_equal(text_of(c, "a"), "");
     assert_true(rbe_mc_set(c->mc, "a", "x", 1, 100));
     (void)ask_all(c, 3, RBE_MC_HIT);
+}
+
+/* How many of n keys have their value, and how many have a server that does not answer. */
+static int count_hits(struct rbe_mc *mc, int n, int *ret_away)
+{
+    int hits = 0;
+
+    *ret_away = 0;
+
+    for (int i = 0; i < n; i++) {
+        rbe_autofree char *key = rbe_strfmt("key-%d", i), *found = NULL;
+        size_t len;
+        enum rbe_mc_got got = rbe_mc_get(mc, key, &found, &len);
+
+        if (got == RBE_MC_HIT) {
+            assert_int_equal(len, strlen(key));
+            assert_memory_equal(found, key, len);
+            hits++;
+        }
+        *ret_away += got == RBE_MC_AWAY;
+    }
+    return hits;
+}
+
+/* Keys are spread over the servers; one that dies takes its own with it and no others, wherever it stands in the list. */
+static void test_several(void **state)
+{
+    enum { SERVERS = 3, KEYS = 300 };
+    struct memcached server[SERVERS] = {0};
+    const char *names[SERVERS];
+    struct rbe_mc *mc = NULL, *fewer = NULL;
+    struct rbe_err e = {0};
+    int hits, away;
+
+    (void)state;
+    for (int i = 0; i < SERVERS; i++) {
+        memcached_start(&server[i]);
+        names[i] = server[i].socket;
+    }
+    assert_int_equal(rbe_mc_new(names, SERVERS, TIMEOUT_MS, &mc, &e), RBE_OK);
+    for (int i = 0; i < KEYS; i++) {
+        rbe_autofree char *key = rbe_strfmt("key-%d", i);
+
+        assert_true(rbe_mc_set(mc, key, key, strlen(key), 100));
+    }
+    assert_int_equal(count_hits(mc, KEYS, &away), KEYS);
+
+    memcached_stop(&server[1]);
+    hits = count_hits(mc, KEYS, &away);
+    assert_in_range(hits, KEYS / 3, KEYS * 9 / 10);
+    assert_int_equal(hits + away, KEYS);
+    /* One whose list has the dead one no more finds what the others have where it was. */
+    const char *const living[] = {names[0], names[2]};
+    assert_int_equal(rbe_mc_new(living, RBE_COUNT(living), TIMEOUT_MS, &fewer, &e), RBE_OK);
+    assert_int_equal(count_hits(fewer, KEYS, &away), hits);
+    assert_int_equal(away, 0);
+    /* Back with nothing in it. */
+    memcached_start(&server[1]);
+    away = 1;
+    for (int i = 0; i < 400 && away > 0; i++) {
+        pause_ms(25);
+        assert_int_equal(count_hits(mc, KEYS, &away), hits);
+    }
+    assert_int_equal(away, 0);
+    rbe_mc_free(mc);
+    rbe_mc_free(fewer);
+    for (int i = 0; i < SERVERS; i++)
+        memcached_free(&server[i]);
 }
 
 static void test_refused(void **state)
@@ -216,7 +285,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {T(test_values), T(test_changes), T(test_together), T(test_away),
-                                       cmocka_unit_test(test_refused)};
+                                       cmocka_unit_test(test_several), cmocka_unit_test(test_refused)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
