@@ -17,6 +17,8 @@
 enum outcome { DONE = 0, EXISTS = 12, NOT_STORED = 14, NOT_FOUND = 16, END = 21, TIMEOUT = 31 };
 enum { BEHAVIOR_RETRY_TIMEOUT = 15, RETRY_SECONDS = 2 };
 
+typedef int execute(const void *pool, void *result, void *arg);
+
 struct rbe_mc {
     void *library, *pool;
     size_t servers;
@@ -31,11 +33,10 @@ struct rbe_mc {
     int (*cas)(void *pool, const char *key, size_t key_len, const char *p, size_t n, time_t seconds, uint32_t flags,
                uint64_t mark);
     int (*mget)(void *pool, const char *const *keys, const size_t *key_lens, size_t n);
-    void *(*fetch_result)(void *pool, void *result, int *outcome);
+    int (*fetch_execute)(void *pool, execute *const *callbacks, void *arg, unsigned n);
     const char *(*result_value)(const void *result);
     size_t (*result_length)(const void *result);
     uint64_t (*result_cas)(const void *result);
-    void (*result_free)(void *result);
 };
 
 static enum rbe_code load(struct rbe_mc *m, struct rbe_err *e)
@@ -53,11 +54,10 @@ static enum rbe_code load(struct rbe_mc *m, struct rbe_err *e)
         {"memcached_add", &m->add},
         {"memcached_cas", &m->cas},
         {"memcached_mget", &m->mget},
-        {"memcached_fetch_result", &m->fetch_result},
+        {"memcached_fetch_execute", &m->fetch_execute},
         {"memcached_result_value", &m->result_value},
         {"memcached_result_length", &m->result_length},
         {"memcached_result_cas", &m->result_cas},
-        {"memcached_result_free", &m->result_free},
     };
 
     m->library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
@@ -156,18 +156,32 @@ enum rbe_mc_got rbe_mc_add(struct rbe_mc *m, const char *key, unsigned seconds)
 
 /* ---- reading and changing ---- */
 
-/* What comes after the value is read as well, or it would be taken for the answer to the next question. */
-static void drain(struct rbe_mc *m)
-{
-    int outcome;
-    void *more;
+struct reading {
+    const struct rbe_mc *mc;
+    char *to;
+    size_t size, len;
+    uint64_t mark;
+    bool found;
+};
 
-    while ((more = m->fetch_result(m->pool, NULL, &outcome)) != NULL)
-        m->result_free(more);
+static int take_result(const void *pool, void *result, void *arg)
+{
+    struct reading *r = arg;
+
+    (void)pool;
+    r->found = true;
+    r->len = r->mc->result_length(result);
+    r->mark = r->mc->result_cas(result);
+    if (r->len)
+        memcpy(r->to, r->mc->result_value(result), r->len < r->size ? r->len : r->size);
+    return DONE;
 }
 
+/* fetch_execute reads on to the end of the answer, and so nothing of it is taken for the next. */
 enum rbe_mc_got rbe_mc_read(struct rbe_mc *m, const char *key, void *ret, size_t size, size_t *ret_len, uint64_t *ret_mark)
 {
+    static execute *const callbacks[] = {take_result};
+    struct reading r = {.mc = m, .to = ret, .size = size};
     size_t key_len = strlen(key);
 
     *ret_len = 0;
@@ -175,15 +189,12 @@ enum rbe_mc_got rbe_mc_read(struct rbe_mc *m, const char *key, void *ret, size_t
     if (left_alone(m, key))
         return RBE_MC_AWAY;
     int outcome = m->mget(m->pool, &key, &key_len, 1);
-    void *found = outcome == DONE ? m->fetch_result(m->pool, NULL, &outcome) : NULL;
-    if (!found)
+    if (outcome == DONE)
+        outcome = m->fetch_execute(m->pool, callbacks, &r, 1);
+    if (outcome != DONE || !r.found)
         return outcome == DONE ? RBE_MC_AWAY : got_of(m, key, outcome);
-    *ret_len = m->result_length(found);
-    *ret_mark = m->result_cas(found);
-    if (*ret_len)
-        memcpy(ret, m->result_value(found), *ret_len < size ? *ret_len : size);
-    m->result_free(found);
-    drain(m);
+    *ret_len = r.len;
+    *ret_mark = r.mark;
     return RBE_MC_HIT;
 }
 

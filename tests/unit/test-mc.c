@@ -40,6 +40,7 @@ static int tear_down(void **state)
 
     rbe_mc_free(c->mc);
     memcached_free(&c->server);
+    free(c->found);
     free(c);
     return 0;
 }
