@@ -17,7 +17,7 @@
 #include "lib/store/resource.h"
 #include "lib/store/stock.h"
 
-enum { PAGE = 256, WEIGHT = 1000, PARSERS = 16, HOLD_LOOKS = 200 };
+enum { PAGE = 256, WEIGHT = 1000, PARSERS = 16, HOLD_LOOKS = 200, HOUR = 3600 };
 #define MARK_LIFE "key life"
 #define MARK_UNTIL "key life until"
 #define MARK_PURGED "purged at"
@@ -293,6 +293,8 @@ enum rbe_code rbe_purge_queue(struct rbe_app *app, int64_t now, struct rbe_err *
     size_t n;
 
     RBE_TRY(life_now(app, now, &life, e));
+    /* Clocks of several machines may differ by less. */
+    RBE_TRY(rbe_stock_put_back(app->store, now + HOUR, now, e));
     do {
         rbe_arena_reset(&arena);
         RBE_TRY(rbe_package_purged(app->store, now - life - 1, after, PAGE, &arena, &rows, &n, e));

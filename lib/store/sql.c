@@ -229,6 +229,10 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
                                                         "WHERE purged_at > 0 AND removed_at = 0"),
     [RBE_SQL_STOCK_REMOVED] =
         RELEASES("stock removed", "UPDATE package SET removed_at = ?2 WHERE id = ?1 AND removed_at = 0"),
+    [RBE_SQL_STOCK_AHEAD] = RELEASES("stock ahead", "SELECT count(*) FROM package WHERE purged_at > 0 AND removed_at = 0 "
+                                                    "AND purged_at > ?1"),
+    [RBE_SQL_STOCK_PUT_BACK] =
+        RELEASES("stock put back", "UPDATE package SET purged_at = ?1 WHERE purged_at > 0 AND removed_at = 0 AND purged_at > ?2"),
 
     [RBE_SQL_TOKEN_PUT] =
         RELEASES("token put", "INSERT INTO token (name, sha256, scope, rid, created_at, expires_at, revoked_at) "

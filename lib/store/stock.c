@@ -51,6 +51,19 @@ enum rbe_code rbe_stock_waiting(struct rbe_store *s, int64_t *ret, struct rbe_er
     return rbe_sql_number(s, RBE_SQL_STOCK_WAITING, RBE_DB_NONE, ret, e);
 }
 
+enum rbe_code rbe_stock_put_back(struct rbe_store *s, int64_t latest, int64_t now, struct rbe_err *e)
+{
+    int64_t ahead;
+
+    RBE_TRY(rbe_sql_number(s, RBE_SQL_STOCK_AHEAD, RBE_DB_VALUES(rbe_db_int(latest)), &ahead, e));
+    if (ahead == 0)
+        return RBE_OK;
+    RBE_TRY(rbe_store_begin(s, RBE_BASE_RELEASES, e));
+    enum rbe_code code =
+        rbe_sql_run(s, RBE_SQL_STOCK_PUT_BACK, RBE_DB_VALUES(rbe_db_int(now), rbe_db_int(latest)), NULL, e);
+    return rbe_store_end(s, RBE_BASE_RELEASES, code, e);
+}
+
 enum rbe_code rbe_stock_removed(struct rbe_store *s, int64_t package, int64_t now, struct rbe_err *e)
 {
     return rbe_sql_run(s, RBE_SQL_STOCK_REMOVED, RBE_DB_VALUES(rbe_db_int(package), rbe_db_int(now)), NULL, e);

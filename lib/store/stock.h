@@ -22,6 +22,9 @@ enum rbe_code rbe_stock_purge(struct rbe_store *s, int64_t package, int64_t now,
                               int64_t *bytes, struct rbe_err *e) RBE_MUST_USE;
 /* Purged packages whose files are still there. */
 enum rbe_code rbe_stock_waiting(struct rbe_store *s, int64_t *ret, struct rbe_err *e) RBE_MUST_USE;
+/* Those that a clock marked which ran ahead: the ones purged later than `latest` count as purged now. Runs its own transaction,
+ * when there are any. */
+enum rbe_code rbe_stock_put_back(struct rbe_store *s, int64_t latest, int64_t now, struct rbe_err *e) RBE_MUST_USE;
 /* Its files are gone. */
 enum rbe_code rbe_stock_removed(struct rbe_store *s, int64_t package, int64_t now, struct rbe_err *e) RBE_MUST_USE;
 

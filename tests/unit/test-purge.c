@@ -316,6 +316,26 @@ static void test_files(void **state)
     assert_int_equal(purge(s).waiting, 0);
 }
 
+/* What was purged by a clock that ran a year ahead does not stay for that year. */
+static void test_clock_put_back(void **state)
+{
+    struct site *s = *state;
+    struct shop shop = shop_of(s, "app", RBE_ORDER_VERSION);
+    int64_t now = rbe_clock_now() - 365 * 86400, life = rbe_purge_key_life(&s->settings);
+    size_t n;
+
+    for (int i = 0; i < 3; i++)
+        (void)put(&shop, rbe_arena_strfmt(&s->arena, "%d.0.0", i), STABLE, ANY, ANY);
+    assert_int_equal(purge(s).packages, 1);
+    must(s, rbe_purge_queue(s->app, now, &s->err));
+    must(s, rbe_purge_queue(s->app, now + life, &s->err));
+    (void)removals(s, &n);
+    assert_int_equal(n, 0);
+    must(s, rbe_purge_queue(s->app, now + life + 1, &s->err));
+    (void)removals(s, &n);
+    assert_int_equal(n, 1);
+}
+
 /* A longer life that was configured until lately counts for as long as it may last. */
 static void test_life_that_was_longer(void **state)
 {
@@ -383,7 +403,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, site_setup, site_teardown)
     const struct CMUnitTest tests[] = {
         T(test_keeps_the_newest), T(test_as_published), T(test_every_parser), T(test_patches), T(test_withdrawn),
-        T(test_nobody_loses_the_latest), T(test_files), T(test_life_that_was_longer), T(test_by_itself),
+        T(test_nobody_loses_the_latest), T(test_files), T(test_clock_put_back), T(test_life_that_was_longer), T(test_by_itself),
         T(test_life_of_places),
     };
 
