@@ -18,7 +18,8 @@ static int serve(int listen_fd, const char *answer, int len)
 {
     FCGX_Request request;
 
-    if (FCGX_Init() != 0 || FCGX_InitRequest(&request, listen_fd, 0) != 0)
+    /* libfcgi would catch it and only look between two requests, so one that comes just before it waits for the next is lost. */
+    if (FCGX_Init() != 0 || signal(SIGTERM, SIG_DFL) == SIG_ERR || FCGX_InitRequest(&request, listen_fd, 0) != 0)
         return 1;
     while (FCGX_Accept_r(&request) == 0) {
         (void)FCGX_PutStr(answer, len, request.out);

@@ -18,6 +18,7 @@ use Carp qw(croak);
 use Exporter qw(import);
 use IO::Socket::UNIX;
 use POSIX ();
+use Socket qw(SOL_SOCKET SO_RCVTIMEO);
 use Rbe::Test;
 use Time::HiRes qw(sleep time);
 
@@ -106,8 +107,18 @@ sub child {
         $ENV{RBE_CONFIG} = $self->{config};
         exec 'setpriv', '--pdeathsig', 'TERM', @argv or POSIX::_exit(127);
     }
-    push @{$self->{children}}, $pid;
+    push @{$self->{children}}, [$pid, $name];
     return $pid;
+}
+
+# Ends a program; one that is still there so many seconds after SIGTERM is killed, and the benchmark fails.
+sub end_program {
+    my ($pid, $what, $seconds) = @_;
+    kill TERM => $pid;
+    for (1 .. 40 * $seconds) { return if waitpid($pid, POSIX::WNOHANG()) != 0; sleep 0.025 }
+    kill KILL => $pid;
+    waitpid $pid, 0;
+    croak "$what did not end within $seconds seconds of SIGTERM";
 }
 
 sub await {
@@ -182,12 +193,13 @@ CONF
 
 sub stop {
     my ($self) = @_;
-    kill TERM => @{$self->{children}};
-    waitpid $_, 0 for @{$self->{children}};
-    $self->{children} = [];
+    my @children = splice @{$self->{children}};
+    kill TERM => map { $_->[0] } @children;
+    my @left = grep { !eval { end_program(@$_, 30); 1 } } @children;
+    croak join(', ', map { $_->[1] } @left), ': not ended within 30 seconds of SIGTERM' if @left;
 }
 
-sub DESTROY { my $self = shift; local ($?, $@); $self->stop if @{$self->{children} || []} }
+sub DESTROY { my $self = shift; local ($?, $@); eval { $self->stop } if @{$self->{children} || []} }
 
 # A Lua script for wrk that asks the paths of a file in their order, each connection and start from the beginning.
 sub wrk_script {
@@ -244,9 +256,10 @@ sub callgrind {
         exec 'valgrind', '--tool=callgrind', '--callgrind-out-file=/dev/null', @$argv or POSIX::_exit(127);
     }
     close $listen;
-    $ask->($socket, $n);
-    kill TERM => $pid;
-    waitpid $pid, 0;
+    my $asked = eval { $ask->($socket, $n); 1 };
+    my $failure = $@;
+    end_program($pid, "$argv->[0] under callgrind", 60);
+    croak $failure if !$asked;
     my ($ir) = slurp("$self->{dir}/callgrind.out") =~ /Collected : (\d+)/ or croak slurp("$self->{dir}/callgrind.out");
     return $ir;
 }
@@ -271,8 +284,10 @@ sub ask_fastcgi {
         my ($socket, $n) = @_;
         for (1 .. $n) {
             my $s = IO::Socket::UNIX->new(Peer => $socket) or croak "$socket: $!";
+            $s->setsockopt(SOL_SOCKET, SO_RCVTIMEO, pack('l!l!', 60, 0));
             syswrite $s, $bytes;
-            my $answer = do { local $/; <$s> } // '';
+            my $answer = do { local $/; <$s> };
+            croak 'no answer within 60 seconds' if !defined $answer;
             croak "wrong answer: $answer" if index($answer, $want) < 0;
         }
     };
