@@ -5,7 +5,7 @@
 #   all            the programs                              install uninstall installcheck   (DESTDIR, prefix)
 #   deb            the Debian package, in $(B)/deb
 #   check          lint, hdr-check and all tests             dist distcheck                   the source archive
-#   dist-bin       the built tree, for hosts without a compiler
+#   dist-bin       the built tree, for hosts without a compiler; STATIC=1 for those with an older glibc
 #   check-long     what takes longer, or needs root          clean distclean
 #   check-hosts    the http tests behind every web server
 #   asan ubsan     check under the sanitizers, in $(B)/asan  run            the server on $(B)/data
@@ -47,11 +47,11 @@ HARDEN := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 endif
 
 DEFS = -D_GNU_SOURCE -DRBE_VERSION='"$(VERSION)"' -DRBE_SYSCONFDIR='"$(sysconfdir)"' \
-       -DRBE_LOCALSTATEDIR='"$(localstatedir)"' -DRBE_PREFIX='"$(prefix)"'
+       -DRBE_LOCALSTATEDIR='"$(localstatedir)"' -DRBE_PREFIX='"$(prefix)"' $(if $(STATIC),-DRBE_STATIC)
 ALL_CFLAGS = -std=gnu11 -fPIE $(WARN) $(HARDEN) $(SANFLAGS) $(DEFS) -I. -I$(B)/gen \
              $(FCGI_CFLAGS) $(SQLITE_CFLAGS) $(YAML_CFLAGS) $(JSONC_CFLAGS) $(CRYPTO_CFLAGS) $(ARCHIVE_CFLAGS) \
              $(ZLIB_CFLAGS) $(DEFLATE_CFLAGS) $(ZSTD_CFLAGS) $(LZMA_CFLAGS) $(CFLAGS)
-ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
+ALL_LDFLAGS = $(if $(STATIC),-static-pie,-pie) -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
 LIBS = $(FCGI_LIBS) $(SQLITE_LIBS) $(YAML_LIBS) $(JSONC_LIBS) $(CRYPTO_LIBS) $(ARCHIVE_LIBS) \
        $(ZLIB_LIBS) $(DEFLATE_LIBS) $(ZSTD_LIBS) $(LZMA_LIBS) $(UNISTRING_LIBS)
 
@@ -298,19 +298,21 @@ deb: dist
 	dpkg-buildpackage --no-sign -b > ../build.log 2>&1 || { tail -n 30 ../build.log >&2; exit 1; }
 	@ls $(B)/deb/*.deb
 
-# The built tree, for hosts without a compiler (share/doc/shared-hosting.md): what they lack is linked in, glibc is not, and the
-# licences of what is linked in go along. It may lie anywhere.
-DISTBIN = $(DIST)-linux-$(shell uname -m)
-BINROOT = $(abspath $(B)/dist-bin/root)
+# The built tree, for hosts without a compiler (share/doc/shared-hosting.md): what they lack is linked in, glibc only with
+# STATIC=1, and the licences of what is linked in go along. It may lie anywhere.
+DISTBIN = $(DIST)-linux-$(shell uname -m)$(if $(STATIC),-static)
+BINBUILD = $(B)/dist-bin$(if $(STATIC),-static)
+BINROOT = $(abspath $(BINBUILD)/root)
 ANYWHERE := prefix=/rbe exec_prefix=/rbe bindir=/rbe/bin sysconfdir=/rbe/etc localstatedir=/rbe/var datarootdir=/rbe/share \
             datadir=/rbe/share mandir=/rbe/share/man libdir=/rbe/lib includedir=/rbe/include
 dist-bin:
 	$(Q)rm -rf $(BINROOT)
-	$(Q)+$(MAKE) --no-print-directory B=$(B)/dist-bin $(ANYWHERE) LIBS='-Wl,-Bstatic $(LIBS) -Wl,-Bdynamic -lm' \
+	$(Q)+$(MAKE) --no-print-directory B=$(BINBUILD) $(ANYWHERE) \
+	LIBS='$(if $(STATIC),$(LIBS),-Wl,-Bstatic $(LIBS) -Wl,-Bdynamic) -lm' \
 	DESTDIR=$(BINROOT) install
 	$(Q)rm -rf $(BINROOT)/rbe/lib $(BINROOT)/rbe/include && strip $(BINROOT)/rbe/bin/rbe-[abu]* $(BINROOT)/rbe/cgi-bin/* \
 	$(BINROOT)/rbe/libexec/rbe/* && mkdir -p $(BINROOT)/rbe/share/doc/rbe/licences && \
-	for p in libfcgi libsqlite3 libyaml libjson-c libarchive liblzma libzstd zlib1g libdeflate libunistring libssl; do \
+	for p in libfcgi libsqlite3 libyaml libjson-c libarchive liblzma libzstd zlib1g libdeflate libunistring libssl $(if $(STATIC),libc6); do \
 	[ ! -e /usr/share/doc/$$p-dev/copyright ] || cp /usr/share/doc/$$p-dev/copyright $(BINROOT)/rbe/share/doc/rbe/licences/$$p; done
 	$(call say,DIST,$(DISTBIN).tar.gz)tar -C $(BINROOT) --owner=0 --group=0 -czf $(DISTBIN).tar.gz rbe
 

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/linkage.h"
 #include "lib/base/str.h"
 
 #define LIBRARY "libmemcached.so.11"
@@ -60,9 +61,10 @@ static enum rbe_code load(struct rbe_mc *m, struct rbe_err *e)
         {"memcached_result_cas", &m->result_cas},
     };
 
-    m->library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    m->library = RBE_LOADS ? dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL) : NULL;
     if (!m->library)
-        return rbe_fail(e, RBE_REFUSED, "memcached.servers needs %s (Debian: libmemcached11)", LIBRARY);
+        return rbe_fail(e, RBE_REFUSED, RBE_LOADS ? "memcached.servers needs %s (Debian: libmemcached11)"
+                                                  : "memcached.servers: this rbe is linked statically and loads no %s", LIBRARY);
     for (size_t i = 0; i < RBE_COUNT(functions); i++) {
         void *found = dlsym(m->library, functions[i].name);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lib/base/linkage.h"
 #include "lib/base/quote.h"
 #include "lib/base/utf8.h"
 
@@ -114,9 +115,10 @@ static enum rbe_code load(struct rbe_net *n, struct rbe_err *e)
         {"curl_slist_free_all", offsetof(struct rbe_net, slist_free_all)},
     };
 
-    n->library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    n->library = RBE_LOADS ? dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL) : NULL;
     if (!n->library)
-        return rbe_fail(e, RBE_UNAVAILABLE, "HTTP requests need libcurl (Debian: libcurl4): %s", dlerror());
+        return rbe_fail(e, RBE_UNAVAILABLE, "HTTP requests need libcurl (Debian: libcurl4): %s",
+                        RBE_LOADS ? dlerror() : "this rbe is linked statically and loads none");
     for (size_t i = 0; i < RBE_COUNT(symbols); i++) {
         void *symbol = dlsym(n->library, symbols[i].name);
 

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/linkage.h"
 #include "lib/base/mem.h"
 
 enum { NAME_BYTES = 64 };
@@ -87,7 +88,7 @@ const char *rbe_host_name(void)
 char *rbe_user_name(void)
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    const struct passwd *user = getpwuid(getuid());
+    const struct passwd *user = RBE_LOADS ? getpwuid(getuid()) : NULL;
     const char *sudo = getenv("SUDO_USER");
     rbe_autofree char *name = user ? rbe_strdup(user->pw_name) : rbe_strfmt("%lu", (unsigned long)getuid());
 
@@ -151,7 +152,7 @@ enum rbe_code rbe_become_owner(const char *dir, struct rbe_err *e)
     if (geteuid() != 0)
         return rbe_fail(e, RBE_FORBIDDEN, "%s belongs to user %lu: run this as that user or as root", dir,
                         (unsigned long)st.st_uid);
-    const struct passwd *user = getpwuid(st.st_uid);
+    const struct passwd *user = RBE_LOADS ? getpwuid(st.st_uid) : NULL;
 
     return become(st.st_uid, user ? user->pw_gid : st.st_gid, user ? user->pw_name : NULL, e);
 }
