@@ -79,8 +79,15 @@ SKIP: {
     remove_tree("$dir/rbe/var");
 }
 
-($status, $out, $err) = run(@make, 'uninstall');
-is $status, 0, 'make uninstall' or diag $out, $err;
+# What the admin has made is his.
+my @own = map { "$dir/rbe/$_" } 'etc/rbe/rbe.yaml', 'etc/rbe/rbe.local.yaml', 'var/lib/rbe/db/rbe.db';
+make_path("$dir/rbe/var/lib/rbe/db");
+spew($_, 'his own') for @own;
+for my $what ('install', 'uninstall') {
+    ($status, $out, $err) = run(@make, '-o', 'all', $what);
+    is $status, 0, "make $what" or diag $out, $err;
+    is join(' ', map { slurp($_) } @own), 'his own his own his own', "make $what leaves what is edited";
+}
 ($status, $out) = run('find', "$dir/rbe", '!', '-type', 'd');
-is $out, '', 'leaves nothing';
+is_deeply [sort split /\n/, $out], [sort @own], 'and nothing else';
 done_testing;

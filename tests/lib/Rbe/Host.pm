@@ -46,6 +46,9 @@ sub missing {
     return;
 }
 
+# What else a test changes in an example.
+our $edit = sub { $_[0] };
+
 # The text of a shipped example with paths replaced. Each must be found, so that the examples keep to one layout.
 sub example {
     my ($file, @replace) = @_;
@@ -55,7 +58,7 @@ sub example {
         $from = ref $from ? $from : quotemeta $from;
         $text =~ s/$from/$to/g;
     }
-    return $text;
+    return $edit->($text);
 }
 
 # A copy of the programs, for a test that will harm them.
@@ -165,6 +168,14 @@ sub stop {
         waitpid $pid, 0 if !$gone;
     }
     return !@odd;
+}
+
+# A configuration made of a host's example as changed by $change: the web server, and the file.
+sub configured {
+    my ($rbe, $name, $change) = @_;
+    local $edit = $change;
+    my $host = $hosts{$name};
+    return ($host->{start}->($rbe, {%$host, modules => ['ssl', @{$host->{modules} || []}]}, free_port()))[0, -1];
 }
 
 # Everything that was said, for those who look for what must not be.
