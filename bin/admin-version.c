@@ -98,13 +98,8 @@ static const char *const *split_olds(struct rbe_cli *cli, size_t *ret_n)
     }
     const char **olds = rbe_arena_alloc_array(&cli->arena, room, sizeof(*olds));
     for (size_t i = 0; i < given; i++)
-        for (const char *at = values[i]; *at; at += *at == ',') {
-            size_t len = strcspn(at, ",");
-
-            if (len)
-                olds[n++] = rbe_arena_strndup(&cli->arena, at, len);
-            at += len;
-        }
+        for (const char *at = values[i], *name; (name = rbe_publish_next_name(&at, &cli->arena));)
+            olds[n++] = name;
     *ret_n = n;
     return olds;
 }

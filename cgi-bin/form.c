@@ -89,27 +89,13 @@ static enum rbe_code part_data(void *arg, const void *p, size_t n, struct rbe_er
     return RBE_OK;
 }
 
-/* Names parted by commas, with or without space around them. */
 static enum rbe_code add_names(struct reading *f, struct rbe_form_names *to, const char *text, struct rbe_err *e)
 {
-    static const char space[] = " \t\r\n";
-
     if (!to->v)
         to->v = rbe_arena_alloc_array(f->arena, RBE_PUBLISH_OLDS_MAX, sizeof(*to->v));
-    for (const char *at = text; *at; at += *at == ',') {
-        size_t len = strcspn(at, ",");
-        const char *name = at + strspn(at, space);
-        size_t name_len = name < at + len ? (size_t)(at + len - name) : 0;
-
-        at += len;
-        while (name_len && strchr(space, name[name_len - 1]))
-            name_len--;
-        if (name_len == 0)
-            continue;
+    for (const char *name; (name = rbe_publish_next_name(&text, f->arena)); to->v[to->n++] = name)
         if (to->n == RBE_PUBLISH_OLDS_MAX)
             return rbe_invalid(e, f->field->name, "max_items", "must be at most %d names", (int)RBE_PUBLISH_OLDS_MAX);
-        to->v[to->n++] = rbe_arena_strndup(f->arena, name, name_len);
-    }
     return RBE_OK;
 }
 

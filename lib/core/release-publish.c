@@ -44,6 +44,22 @@ static void rbe_publish_release(struct publish *w)
 
 /* ---- what was said ---- */
 
+const char *rbe_publish_next_name(const char **at, struct rbe_arena *arena)
+{
+    static const char space[] = " \t\r\n";
+
+    while (**at) {
+        const char *name = *at + strspn(*at, space), *end = *at + strcspn(*at, ",");
+
+        *at = end + (*end == ',');
+        while (end > name && strchr(space, end[-1]))
+            end--;
+        if (end > name)
+            return rbe_arena_strndup(arena, name, (size_t)(end - name));
+    }
+    return NULL;
+}
+
 /* Hex of either case, with or without "sha256:" before it. */
 static void check_hash(const struct rbe_publish *p, struct rbe_err *e)
 {

@@ -33,6 +33,9 @@ enum rbe_code rbe_release_create(struct rbe_app *app, const struct rbe_resource_
 /* In names, characters, bytes. */
 enum { RBE_PUBLISH_OLDS_MAX = 100, RBE_RELEASE_NOTE_MAX = 20000, RBE_CUSTOM_DATA_MAX = 10000 };
 
+/* The next name of a list parted by commas, without the space around it; NULL at its end. Moves *at on. */
+const char *rbe_publish_next_name(const char **at, struct rbe_arena *arena);
+
 struct rbe_publish {
     const char *rid, *version_name;
     const char *channel, *system, *arch;     /* as spelled by the publisher; "" for the defaults */

@@ -17,7 +17,7 @@ golden publish => qw(rbe-admin version publish my-app 1.0.0 one.tar.gz --system 
 golden 'publish-again' => qw(rbe-admin version publish my-app 1.0.0 one.tar.gz --system linux --arch amd64);
 golden 'publish-other-bytes' => qw(rbe-admin version publish my-app 1.0.0 two.tar.gz --system linux --arch amd64);
 golden 'publish-all' => qw(rbe-admin version publish my-app 1.1.0-rc.1 two.tar.gz --channel beta --system linux
-    --arch amd64 --old-version 0.8 --release-note-file note.md --json), '--old-version', '1.0.0,0.9', '--custom-data',
+    --arch amd64 --old-version 0.8 --release-note-file note.md --json), '--old-version', ' 1.0.0 ,, 0.9', '--custom-data',
     '{"a":1}';
 golden 'publish-hostile' => qw(rbe-admin version publish my-app 1.2.0 bad.tar.gz);
 golden 'publish-no-archive' => qw(rbe-admin version publish my-app 1.2.0 text);
