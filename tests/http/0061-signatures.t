@@ -1,5 +1,5 @@
 # Signed URLs before those who check them: nginx with secure_link, lighttpd with mod_secdownload (or the script that took
-# its place) and openssl take good ones and refuse altered and expired ones.
+# its place) and openssl take good ones and refuse altered and expired ones; the vendor's own library signs as we do.
 use strict;
 use warnings;
 use lib 'tests/lib';
@@ -7,6 +7,7 @@ use MIME::Base64 qw(decode_base64);
 use Rbe::Place;
 use Rbe::Test;
 use Test::More;
+use Time::Local qw(timegm);
 
 my $secret = '0123456789abcdef';
 
@@ -129,6 +130,44 @@ subtest 'cloudfront by openssl' => sub {
     like $verify->($policy), qr/^Verified OK/, 'openssl takes the signature of the canned policy';
     unlike $verify->($policy =~ s/cloudfront/cloudfrond/r), qr/^Verified OK/, 'and not of another URL';
     unlike $verify->($policy =~ s/$expires/$expires + 1/er), qr/^Verified OK/, 'and not of another time';
+};
+
+# What the library of the vendor makes of the same link at the same moment: the signature proves itself to whoever has its
+# secret. And so that it is no other, one of another path, method or second has another.
+subtest 's3-v4 by botocore' => sub {
+    plan skip_all => 'botocore is not installed (Debian: python3-botocore)' if (run('python3', '-c', 'import botocore.auth'))[0];
+    my $clock = build_dir() . '/tests/clock.so';
+    plan skip_all => "$clock is not built" if !-e $clock;
+    my ($key, $long, $region) = ('AKIAIOSFODNN7EXAMPLE', 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY', 'eu-west-1');
+    my $now = File::Temp->new(TMPDIR => 1);
+    # At a moment, which the clock that is loaded into it says.
+    my $sign = sub {
+        my ($method, $url, $date, $expires) = @_;
+        my ($year, $month, @rest) = $date =~ /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/;
+        spew("$now", timegm(reverse(@rest), $month - 1, $year));
+        my ($status, $out, $err) = run({env => {LD_PRELOAD => $clock, RBE_CLOCK_FILE => "$now"}}, 'python3', '-c', <<'PY', $method, $url, $expires, $key, $long, $region);
+import sys
+from botocore import auth, awsrequest, credentials
+method, url, expires, key, secret, region = sys.argv[1:]
+request = awsrequest.AWSRequest(method=method, url=url)
+auth.S3SigV4QueryAuth(credentials.Credentials(key, secret), 's3', region, expires=int(expires)).add_auth(request)
+print(request.url)
+PY
+        is $status, 0 or diag $err;
+        return {map { split /=/, $_, 2 } split /&/, ($out =~ /\?(\S+)/)[0] // ''};
+    };
+    for my $base ('https://bucket.s3.eu-west-1.amazonaws.com', 'https://S3.example:443/bucket', 'http://store.example:9000/a-b_c.d/e') {
+        my $rbe = Rbe::Test->start(host => 'cgi', config => {'extra.download_prefix_info' =>
+            "{default: [{url: '$base', auth: {type: s3-v4, key_id: $key, secret: '$long', region: $region, lifetime: 90m}}]}"});
+        my $url = setup($rbe);
+        my ($place, $query) = $url =~ /^([^?]+)\?(.*)$/;
+        my %ours = map { split /=/, $_, 2 } split /&/, $query;
+        is $ours{'X-Amz-Expires'}, 5400, 'good for what is configured';
+        my @at = @ours{qw(X-Amz-Date X-Amz-Expires)};
+        is_deeply \%ours, $sign->(GET => $place, @at), "a link to $base";
+        isnt $ours{'X-Amz-Signature'}, $_->{'X-Amz-Signature'}, 'is no other'
+            for $sign->(HEAD => $place, @at), $sign->(GET => "${place}x", @at), $sign->(GET => $place, $at[0], 5401);
+    }
 };
 
 done_testing;
