@@ -110,18 +110,9 @@ static enum rbe_code out_end(struct state *s, struct rbe_err *e)
 /* n bytes of fd from an offset on into the file being written. */
 static enum rbe_code out_copy(struct state *s, int fd, uint64_t offset, uint64_t n, struct rbe_err *e)
 {
-    while (n > 0) {
-        ssize_t got = pread(fd, s->buffer, n < BUFFER ? (size_t)n : BUFFER, (off_t)offset);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return rbe_fail_errno(e, "cannot read");
-        if (got == 0)
-            break;
-        RBE_TRY(out_put(s, s->buffer, (size_t)got, e));
-        offset += (uint64_t)got;
-        n -= (uint64_t)got;
+    for (size_t got = 1; n > 0 && got > 0; offset += got, n -= got) {
+        RBE_TRY(rbe_file_read_at(fd, s->buffer, n < BUFFER ? (size_t)n : BUFFER, offset, &got, e));
+        RBE_TRY(out_put(s, s->buffer, got, e));
     }
     return RBE_OK;
 }

@@ -3,10 +3,8 @@
  */
 #include "lib/patch/vcdiff.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/base/mem.h"
 #include "lib/wrap/file.h"
@@ -188,20 +186,10 @@ static enum rbe_code take_header(struct state *s, struct rbe_err *e)
 
 static enum rbe_code read_back(struct state *s, uint64_t at, size_t n, struct rbe_err *e)
 {
-    unsigned char *to = room_for(&s->history, &s->history_room, n);
+    size_t got;
 
-    while (n > 0) {
-        ssize_t got = pread(s->v->out_fd, to, n, (off_t)at);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return rbe_fail_errno(e, "cannot read back what a patch gave");
-        to += got;
-        at += (uint64_t)got;
-        n -= (size_t)got;
-    }
-    return RBE_OK;
+    RBE_TRY(rbe_file_read_at(s->v->out_fd, room_for(&s->history, &s->history_room, n), n, at, &got, e));
+    return got == n ? RBE_OK : rbe_fail(e, RBE_FAULT, "what a patch gave is not there to be read back");
 }
 
 static enum rbe_code take_segment(struct state *s, unsigned char indicator, struct window *w, struct rbe_err *e)

@@ -1,9 +1,8 @@
 #include "lib/wrap/deflate.h"
 
-#include <errno.h>
-#include <string.h>
-#include <unistd.h>
 #include <zlib.h>
+
+#include "lib/wrap/file.h"
 
 enum { CHUNK = 64 * 1024, LEVEL = 6, GZIP_BITS = 15 + 16, RAW_BITS = -15, OS_UNIX = 3 };
 
@@ -21,15 +20,7 @@ uint32_t rbe_crc32(uint32_t crc, const void *p, size_t n)
 
 static enum rbe_code read_at(int fd, void *p, size_t n, uint64_t offset, size_t *ret_n, struct rbe_err *e)
 {
-    ssize_t got;
-
-    do
-        got = pread(fd, p, n, (off_t)offset);
-    while (got < 0 && errno == EINTR);
-    if (got < 0)
-        return rbe_fail_errno(e, "reading the archive");
-    *ret_n = (size_t)got;
-    return RBE_OK;
+    return rbe_file_read_at(fd, p, n, offset, ret_n, e) == RBE_OK ? RBE_OK : rbe_err_prefix(e, "the archive");
 }
 
 static enum rbe_code broken(struct rbe_err *e, const char *what)
@@ -278,19 +269,7 @@ void rbe_gzip_free(struct rbe_gzip *g)
 
 static enum rbe_code gzip_flush(struct rbe_gzip *g, struct rbe_err *e)
 {
-    const unsigned char *p = g->out;
-    size_t left = CHUNK - g->z.avail_out;
-
-    while (left > 0) {
-        ssize_t n = write(g->fd, p, left);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return rbe_fail_errno(e, "writing an archive");
-        p += n;
-        left -= (size_t)n;
-    }
+    RBE_TRY(rbe_file_write(g->fd, g->out, CHUNK - g->z.avail_out, e));
     g->z.next_out = g->out;
     g->z.avail_out = CHUNK;
     return RBE_OK;

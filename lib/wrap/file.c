@@ -49,6 +49,24 @@ enum rbe_code rbe_file_write_at(int fd, const void *p, size_t n, uint64_t offset
     return RBE_OK;
 }
 
+enum rbe_code rbe_file_read_at(int fd, void *p, size_t n, uint64_t offset, size_t *ret_n, struct rbe_err *e)
+{
+    char *to = p;
+
+    for (*ret_n = 0; *ret_n < n;) {
+        ssize_t got = pread(fd, to + *ret_n, n - *ret_n, (off_t)(offset + *ret_n));
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return rbe_fail_errno(e, "cannot read");
+        if (got == 0)
+            break;
+        *ret_n += (size_t)got;
+    }
+    return RBE_OK;
+}
+
 static enum rbe_code read_all(int fd, const char *path, size_t max, struct rbe_str *ret, struct rbe_err *e)
 {
     for (;;) {

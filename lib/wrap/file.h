@@ -19,6 +19,8 @@ enum rbe_code rbe_file_put(const char *path, const void *p, size_t n, mode_t mod
 enum rbe_code rbe_file_write(int fd, const void *p, size_t n, struct rbe_err *e) RBE_MUST_USE;
 /* The same from an offset on, by pwrite. */
 enum rbe_code rbe_file_write_at(int fd, const void *p, size_t n, uint64_t offset, struct rbe_err *e) RBE_MUST_USE;
+/* Reads n bytes from an offset on, by pread; *ret_n is less only where the file ends. */
+enum rbe_code rbe_file_read_at(int fd, void *p, size_t n, uint64_t offset, size_t *ret_n, struct rbe_err *e) RBE_MUST_USE;
 /* Opens for reading, O_CLOEXEC|O_NOFOLLOW. Missing: RBE_NOTFOUND. */
 enum rbe_code rbe_file_open(const char *path, int *ret_fd, struct rbe_err *e) RBE_MUST_USE;
 /* A nameless file for reading and writing on the file system of dir_fd (AT_FDCWD for the present directory). */

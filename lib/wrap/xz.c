@@ -1,6 +1,5 @@
 #include "lib/wrap/xz.h"
 
-#include <errno.h>
 #include <lzma.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,19 +7,6 @@
 #include "lib/wrap/file.h"
 
 enum { CHUNK = 64 * 1024, DICT_LEAST = 64 * 1024, DICT_MOST = 64 << 20, UNPACK_MOST = 128 << 20 };
-
-static enum rbe_code read_at(int fd, void *p, size_t n, uint64_t offset, size_t *ret_n, struct rbe_err *e)
-{
-    ssize_t got;
-
-    do
-        got = pread(fd, p, n, (off_t)offset);
-    while (got < 0 && errno == EINTR);
-    if (got < 0)
-        return rbe_fail_errno(e, "cannot read a patch");
-    *ret_n = (size_t)got;
-    return RBE_OK;
-}
 
 static void make_options(uint64_t n, lzma_options_lzma *ret)
 {
@@ -60,7 +46,7 @@ static enum rbe_code pack_some(struct packing *x, bool *ret_end, struct rbe_err 
     if (x->z.avail_in == 0 && !x->eof) {
         size_t n;
 
-        RBE_TRY(read_at(x->in_fd, x->in, CHUNK, x->offset, &n, e));
+        RBE_TRY(rbe_file_read_at(x->in_fd, x->in, CHUNK, x->offset, &n, e));
         x->offset += n;
         x->eof = n == 0;
         x->z.next_in = x->in;
@@ -154,7 +140,7 @@ static enum rbe_code fill(struct rbe_unxz *x, struct rbe_err *e)
 
     if (x->z.avail_in > 0 || x->eof)
         return RBE_OK;
-    RBE_TRY(read_at(x->fd, x->in, CHUNK, x->offset, &n, e));
+    RBE_TRY(rbe_file_read_at(x->fd, x->in, CHUNK, x->offset, &n, e));
     x->offset += n;
     x->eof = n == 0;
     x->z.next_in = x->in;

@@ -1,10 +1,10 @@
 #include "lib/wrap/zip.h"
 
-#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "lib/base/quote.h"
+#include "lib/wrap/file.h"
 #include "lib/wrap/flate.h"
 
 /* Sizes and marks of the records, APPNOTE 4.3. */
@@ -65,24 +65,13 @@ static uint64_t get64(const unsigned char *p)
     return get32(p) | (uint64_t)get32(p + 4) << 32;
 }
 
-static enum rbe_code pread_all(int fd, void *p, size_t n, uint64_t offset, struct rbe_err *e)
+static enum rbe_code read_whole(int fd, void *p, size_t n, uint64_t offset, struct rbe_err *e)
 {
-    char *to = p;
+    size_t got;
 
-    while (n > 0) {
-        ssize_t got = pread(fd, to, n, (off_t)offset);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return rbe_fail_errno(e, "reading the archive");
-        if (got == 0)
-            return rbe_invalid(e, "file", "truncated", "the zip ends early");
-        to += got;
-        offset += (uint64_t)got;
-        n -= (size_t)got;
-    }
-    return RBE_OK;
+    if (rbe_file_read_at(fd, p, n, offset, &got, e) != RBE_OK)
+        return rbe_err_prefix(e, "the archive");
+    return got == n ? RBE_OK : rbe_invalid(e, "file", "truncated", "the zip ends early");
 }
 
 /* n bytes at offset, which must end at or before `end`. */
@@ -97,7 +86,7 @@ static enum rbe_code look(struct reader *r, struct window *w, uint64_t offset, s
         if (want > end - offset)
             want = (size_t)(end - offset);
         w->n = 0;
-        RBE_TRY(pread_all(r->fd, w->bytes, want, offset, e));
+        RBE_TRY(read_whole(r->fd, w->bytes, want, offset, e));
         w->at = offset;
         w->n = want;
     }
@@ -126,7 +115,7 @@ static enum rbe_code find_end(struct reader *r, uint64_t *ret_at, unsigned char 
 
     if (n < END_SIZE)
         return no_zip(e, "it is too short");
-    RBE_TRY(pread_all(r->fd, tail, n, r->size - n, e));
+    RBE_TRY(read_whole(r->fd, tail, n, r->size - n, e));
     for (size_t i = n - 3; i-- > 0;) {
         if (get32(tail + i) != END_MARK)
             continue;
@@ -153,7 +142,7 @@ static enum rbe_code read_end64(struct reader *r, uint64_t end, const unsigned c
     uint64_t at = 0;
 
     if (end >= LOCATOR_SIZE)
-        RBE_TRY(pread_all(r->fd, loc, LOCATOR_SIZE, end - LOCATOR_SIZE, e));
+        RBE_TRY(read_whole(r->fd, loc, LOCATOR_SIZE, end - LOCATOR_SIZE, e));
     if (end < LOCATOR_SIZE || get32(loc) != LOCATOR_MARK) {
         if (r->count == MAX16 || *size == MAX32 || r->directory == MAX32)
             return no_zip(e, "its zip64 end record is missing");
@@ -164,7 +153,7 @@ static enum rbe_code read_end64(struct reader *r, uint64_t end, const unsigned c
     if (get32(loc + 4) != 0 || get32(loc + 16) > 1 || end < LOCATOR_SIZE + END64_SIZE ||
         at != end - LOCATOR_SIZE - END64_SIZE)
         return no_zip(e, "its zip64 end record is not where its locator says");
-    RBE_TRY(pread_all(r->fd, rec, END64_SIZE, at, e));
+    RBE_TRY(read_whole(r->fd, rec, END64_SIZE, at, e));
     if (get32(rec) != END64_MARK || get64(rec + 4) != END64_SIZE - 12 || get32(rec + 16) != 0 || get32(rec + 20) != 0 ||
         get64(rec + 24) != get64(rec + 32))
         return no_zip(e, "its zip64 end record is wrong");
@@ -511,7 +500,7 @@ static enum rbe_code copy_stored(int fd, const struct rbe_zip_entry *entry, stru
     for (uint64_t done = 0; done < entry->size;) {
         size_t n = entry->size - done < CHUNK ? (size_t)(entry->size - done) : CHUNK;
 
-        RBE_TRY(pread_all(fd, bytes, n, entry->offset + done, e));
+        RBE_TRY(read_whole(fd, bytes, n, entry->offset + done, e));
         *ret_crc = rbe_crc32(*ret_crc, bytes, n);
         RBE_TRY(tap_put(t, bytes, n, e));
         done += n;
@@ -552,7 +541,7 @@ enum rbe_code rbe_zip_read_whole(int fd, const struct rbe_zip_entry *entry, rbe_
     rbe_autofree unsigned char *packed = rbe_realloc(NULL, (size_t)entry->packed + 1);
     rbe_autofree unsigned char *plain = rbe_realloc(NULL, (size_t)entry->size + 1);
 
-    RBE_TRY(pread_all(fd, packed, (size_t)entry->packed, entry->offset, e));
+    RBE_TRY(read_whole(fd, packed, (size_t)entry->packed, entry->offset, e));
     /* What is wrong with it is for the strict reader to say. */
     if (!rbe_flate_inflate(packed, (size_t)entry->packed, plain, (size_t)entry->size) ||
         rbe_flate_crc32(plain, (size_t)entry->size) != entry->crc32)

@@ -4,11 +4,10 @@
  */
 #include "lib/wrap/zipw.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/base/str.h"
+#include "lib/wrap/file.h"
 
 enum {
     BUFFER = 256 * 1024,
@@ -75,20 +74,8 @@ static void put64(struct rbe_str *s, uint64_t v)
 
 static enum rbe_code write_out(struct rbe_zipw *w, const void *p, size_t n, struct rbe_err *e)
 {
-    const char *at = p;
-
-    while (n > 0) {
-        ssize_t put = pwrite(w->fd, at, n, (off_t)w->offset);
-
-        if (put < 0) {
-            if (errno == EINTR)
-                continue;
-            return rbe_fail_errno(e, "cannot write zip");
-        }
-        at += put;
-        n -= (size_t)put;
-        w->offset += (uint64_t)put;
-    }
+    RBE_TRY(rbe_file_write_at(w->fd, p, n, w->offset, e));
+    w->offset += n;
     return RBE_OK;
 }
 
@@ -196,17 +183,14 @@ static enum rbe_code copy_data(struct rbe_zipw *w, int from_fd, const struct rbe
     if (!w->buffer)
         w->buffer = rbe_alloc(BUFFER);
     while (done < entry->packed) {
-        size_t want = entry->packed - done < BUFFER ? (size_t)(entry->packed - done) : BUFFER;
-        ssize_t got = pread(from_fd, w->buffer, want, (off_t)(entry->offset + done));
+        size_t n = entry->packed - done < BUFFER ? (size_t)(entry->packed - done) : BUFFER, got;
 
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return rbe_fail_errno(e, "cannot read zip entry %s", entry->name);
-        if (got == 0)
+        if (rbe_file_read_at(from_fd, w->buffer, n, entry->offset + done, &got, e) != RBE_OK)
+            return rbe_err_prefix(e, "zip entry %s", entry->name);
+        if (got < n)
             return rbe_fail(e, RBE_FAULT, "zip entry %s ends early", entry->name);
-        RBE_TRY(write_out(w, w->buffer, (size_t)got, e));
-        done += (uint64_t)got;
+        RBE_TRY(write_out(w, w->buffer, n, e));
+        done += n;
     }
     return RBE_OK;
 }

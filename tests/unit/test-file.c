@@ -43,6 +43,30 @@ static void test_put_and_get(void **state)
     assert_int_equal(scratch_sh("test \"$(ls \"$1\")\" = 'a b.txt'", *state, NULL, NULL), 0);
 }
 
+static void test_read_at(void **state)
+{
+    struct rbe_err e = {0};
+    char got[8] = "";
+    size_t n;
+
+    scratch_text(*state, "f", "0123456789");
+    rbe_autoclose int fd = scratch_open(*state, "f", O_RDWR);
+    assert_int_equal(rbe_file_read_at(fd, got, 4, 3, &n, &e), RBE_OK);
+    assert_int_equal(n, 4);
+    assert_memory_equal(got, "3456", 4);
+    assert_int_equal(rbe_file_read_at(fd, got, 8, 7, &n, &e), RBE_OK);
+    assert_int_equal(n, 3);
+    assert_memory_equal(got, "789", 3);
+    assert_int_equal(rbe_file_read_at(fd, got, 8, 10, &n, &e), RBE_OK);
+    assert_int_equal(n, 0);
+    assert_int_equal(rbe_file_write_at(fd, "ab", 2, 9, &e), RBE_OK);
+    assert_int_equal(rbe_file_read_at(fd, got, 8, 8, &n, &e), RBE_OK);
+    assert_int_equal(n, 3);
+    assert_memory_equal(got, "8ab", 3);
+    assert_int_equal(rbe_file_read_at(-1, got, 1, 0, &n, &e), RBE_FAULT);
+    assert_string_equal(e.text, "cannot read: Bad file descriptor");
+}
+
 static void test_get_refuses(void **state)
 {
     rbe_autofree char *path = scratch_path(*state, "f"), *none = scratch_path(*state, "none");
@@ -154,6 +178,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_put_and_get, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_read_at, setup, teardown),
         cmocka_unit_test_setup_teardown(test_get_refuses, setup, teardown),
         cmocka_unit_test_setup_teardown(test_put_fails_cleanly, setup, teardown),
         cmocka_unit_test_setup_teardown(test_open_follows_no_link, setup, teardown),
