@@ -30,6 +30,8 @@ struct rbe_req {
     int64_t length;              /* declared, -1 when not */
     int64_t taken;               /* bytes of the body read */
     const char *address;         /* NULL until asked for */
+    char *base;                  /* the URL of this server that was asked for last, in this request or one before; NULL: none */
+    const char *base_host, *base_scheme;
 };
 
 /* Takes over a request that was accepted; site and io outlive it. Parameters are not read yet. */

@@ -111,6 +111,7 @@ void rbe_req_begin(struct rbe_req *r, struct rbe_fcgi *io, const struct rbe_serv
 
 void rbe_req_release(struct rbe_req *r)
 {
+    free(r->base);
     rbe_arena_release(&r->arena);
 }
 
@@ -361,16 +362,26 @@ static bool good_host(const char *s)
 
 static const char *scheme_of(const struct rbe_req *r, struct rbe_arena *arena)
 {
+    static const char http[] = "http", https[] = "https";
     const char *said = forwarded(r, "X-Forwarded-Proto", arena);
 
     if (!said)
         said = env(r, "REQUEST_SCHEME");
-    if (strcasecmp(said, "https") == 0)
-        return "https";
-    if (strcasecmp(said, "http") == 0)
-        return "http";
-    const char *https = env(r, "HTTPS");
-    return https[0] && strcasecmp(https, "off") != 0 ? "https" : "http";
+    if (strcasecmp(said, https) == 0)
+        return https;
+    if (strcasecmp(said, http) == 0)
+        return http;
+    const char *on = env(r, "HTTPS");
+    return on[0] && strcasecmp(on, "off") != 0 ? https : http;
+}
+
+/* scheme: one of the constants of scheme_of. */
+static void keep_base(struct rbe_req *r, const char *scheme, const char *host)
+{
+    free(r->base);
+    r->base = rbe_strfmt("%s://%s", scheme, host);
+    r->base_host = r->base + strlen(scheme) + 3;
+    r->base_scheme = scheme;
 }
 
 enum rbe_code rbe_req_base_url(const struct rbe_req *r, const char **ret, struct rbe_err *e)
@@ -381,13 +392,18 @@ enum rbe_code rbe_req_base_url(const struct rbe_req *r, const char **ret, struct
         *ret = fixed;
         return RBE_OK;
     }
-    struct rbe_arena *arena = rbe_req_arena((struct rbe_req *)(uintptr_t)r);
-    const char *host = forwarded(r, "X-Forwarded-Host", arena);
+    struct rbe_req *own = (struct rbe_req *)(uintptr_t)r;    /* the URL is kept */
+    const char *host = forwarded(r, "X-Forwarded-Host", &own->arena);
     if (!host)
-        host = rbe_req_header(r, "Host");
-    if (!host || !good_host(host))
-        return rbe_invalid(e, "Host", host ? "format" : "required", "must name this server, with a port or without");
-    *ret = RBE_ARENA_JOIN(arena, scheme_of(r, arena), "://", host);
+        host = rbe_fcgi_env(r->io, "HTTP_HOST");
+    const char *scheme = scheme_of(r, &own->arena);
+    /* Nearly all who ask know this server by one name, which then was looked at before. */
+    if (!host || !own->base_host || strcmp(host, own->base_host) != 0 || scheme != own->base_scheme) {
+        if (!host || !good_host(host))
+            return rbe_invalid(e, "Host", host ? "format" : "required", "must name this server, with a port or without");
+        keep_base(own, scheme, host);
+    }
+    *ret = own->base;
     return RBE_OK;
 }
 
