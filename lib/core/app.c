@@ -130,9 +130,12 @@ enum rbe_code rbe_app_open(const struct rbe_settings *settings, enum rbe_app_mod
     app = rbe_alloc(sizeof(*app));
     app->settings = settings;
     app->mode = mode;
-    rbe_autofree char *user = rbe_user_name();
-    app->shell = rbe_strfmt("shell %s", user);
-    app->actor.name = app->shell;
+    if (mode == RBE_APP_WRITE) {
+        rbe_autofree char *user = rbe_user_name();
+
+        app->shell = rbe_strfmt("shell %s", user);
+        app->actor.name = app->shell;
+    }
     RBE_TRY(open_parts(app, e));
     *ret = rbe_steal(app);
     return RBE_OK;

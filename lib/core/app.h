@@ -29,14 +29,14 @@ struct rbe_actor {
 struct rbe_app {
     const struct rbe_settings *settings;
     enum rbe_app_mode mode;
-    struct rbe_actor actor;                      /* the user who runs the process, unless somebody else is set */
+    struct rbe_actor actor;                      /* the user who runs a process that writes, unless somebody else is set */
     struct rbe_store *store;                     /* NULL only after rbe_app_detach */
     struct rbe_share *share;
     struct rbe_hmac *signer[RBE_SECRETS_MAX];    /* one for each sign_secret */
     size_t signers;
     struct rbe_zone *zone;                       /* extra.quota_time_zone; NULL is UTC */
     uint64_t nonce;                              /* of the next download key (grant.h) */
-    char *shell;                                 /* "shell USER" */
+    char *shell;                                 /* "shell USER"; NULL where nothing is written */
     struct rbe_answers *answers;                 /* ready ones (lib/core/answer); NULL: none are kept */
     char *inspector;                             /* path of rbe-inspect; NULL where nothing is written */
     struct rbe_outside *outside;                 /* services that are asked (outside.h); NULL until one is */
