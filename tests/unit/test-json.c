@@ -112,7 +112,7 @@ static void test_bad(void **state)
     assert_int_equal(rbe_json_parse("[1]\0", 4, &doc, &e), RBE_INVALID);
 }
 
-/* A number that does not fit is no number, not the nearest one. */
+/* A number that does not fit is no number, not the nearest one. json-c from 0.17 on refuses one that fits no number of its own. */
 static void test_large_numbers(void **state)
 {
     (void)state;
@@ -134,8 +134,9 @@ static void test_large_numbers(void **state)
         rbe_autoptr(json) struct rbe_json *doc = NULL;
         int64_t n = 0;
 
-        assert_int_equal(parse(cases[i].text, &doc, &e), RBE_OK);
-        assert_int_equal(rbe_json_int(doc, &n), cases[i].fits);
+        enum rbe_code code = parse(cases[i].text, &doc, &e);
+        assert_int_equal(code, cases[i].fits || code == RBE_OK ? RBE_OK : RBE_INVALID);
+        assert_int_equal(doc && rbe_json_int(doc, &n), cases[i].fits);
         if (cases[i].fits)
             assert_true(n == cases[i].value);
     }
