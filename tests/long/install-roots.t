@@ -1,5 +1,5 @@
 # share/doc/install.md and share/doc/shared-hosting.md, followed to the letter in empty roots: from the source behind lighttpd and
-# behind Apache, and the archive of `make dist-bin` on a system that has none of rbe's libraries.
+# behind Apache, and the archives of `make dist-bin` on systems that have none of rbe's libraries.
 use strict;
 use warnings;
 use lib 'tests/lib';
@@ -25,7 +25,6 @@ case "$*" in
 esac
 SH
 chmod 0755, "$dir/source/usr/bin/systemctl";
-must('kept for the other', 'cp', '-a', "$dir/source", "$dir/shared");
 
 srand 3;
 mkdir "$dir/tree" or die $!;
@@ -62,24 +61,33 @@ $admin->does('the batch tool', (grep { /rbe-batch/ } split /\n/, slurp("$dir/sou
 $admin->does('upgraded', $block->('Upgrading'));
 $admin->does('and all is as it was', 'rbe-admin verify && rbe-admin version list my-app');
 
-# The archive, where no library of rbe's is.
+# The archive, where no library of rbe's is; and the other one, where the C library is older than that of the programs.
 my $guide = slurp('share/doc/shared-hosting.md');
 my $shared = sub { (Rbe::Shell::blocks($guide, $_[0]))[$_[1] // 0] };
 $admin->does('make dist-bin', 'make dist-bin');
-my $host = Rbe::Shell->new(home => '/root', root => "$dir/shared");
-$host->does('a shared host', 'apt-get update -q && apt-get install -q -y --no-install-recommends apache2 curl && useradd -m -s /bin/sh me'
-    . ' && a2enmod cgid rewrite headers && chmod 711 /home/me');
-spew("$dir/shared/etc/apache2/sites-available/000-default.conf", "User me\nGroup me\n" . "<VirtualHost *:80>\n" . Rbe::Host::shared('/home/me/public_html') . "</VirtualHost>\n");
-my ($archive) = glob "$dir/source/root/rbe/rbe-*-linux-*.tar.gz";
-ok $archive, 'the archive is there' or die 'no archive';
-copy($_, "$dir/shared/home/me/") for $archive, "$dir/my-app-1.0.0.zip";
-my ($uid) = slurp("$dir/shared/etc/passwd") =~ /^me:x:(\d+)/m;
-my $me = Rbe::Shell->new(home => '/home/me', root => "$dir/shared", user => $uid);
-$me->does('unpacked', $shared->('1. Bring rbe there'));
-$me->does('the configuration', $_) for Rbe::Shell::blocks($guide, '2. Make the configuration and the databases');
-$me->does('the web space', $shared->('3. Put it into the web space'));
-$me->does('published', $shared->('5. Publish'));
-my $said = in_own_network($host, 'the host runs', "apache2ctl start; sleep 2; curl -s http://127.0.0.1/health; curl -s http://127.0.0.1/resources/my-app/latest?system=linux\\&arch=amd64; apache2ctl stop");
-like $said, qr/"status":"ok"/, 'it answers';
-like $said, qr/"version_name":"1\.0\.0"/, 'and tells of the release';
+$admin->does('make dist-bin STATIC=1', 'make dist-bin STATIC=1');
+for my $case ([undef, 'x86_64'], ['bullseye', 'x86_64-static']) {
+    my ($suite, $kind) = @$case;
+    my $root = "$dir/shared-$kind";
+    make_root($root, $suite);
+    my ($archive) = glob "$dir/source/root/rbe/rbe-*-linux-$kind.tar.gz" or die 'no archive';
+    my $host = Rbe::Shell->new(home => '/root', root => $root);
+    $host->does('a shared host', 'apt-get update -q && apt-get install -q -y --no-install-recommends apache2 curl && useradd -m -s /bin/sh me'
+        . ' && a2enmod cgid rewrite headers && chmod 711 /home/me');
+    spew("$root/etc/apache2/sites-available/000-default.conf", "User me\nGroup me\n<VirtualHost *:80>\n" . Rbe::Host::shared('/home/me/public_html') . "</VirtualHost>\n");
+    copy($_, "$root/home/me/") for $archive, "$dir/my-app-1.0.0.zip";
+    my ($uid) = slurp("$root/etc/passwd") =~ /^me:x:(\d+)/m;
+    my $me = Rbe::Shell->new(home => '/home/me', root => $root, user => $uid);
+    $me->does('unpacked', $shared->('1. Bring rbe there'));
+    $me->does('the configuration', $_) for Rbe::Shell::blocks($guide, '2. Make the configuration and the databases');
+    $me->does('the web space', $shared->('3. Put it into the web space'));
+    $me->does('published', $shared->('5. Publish'));
+    $me->does('cron', $shared->('4. Let cron build') =~ s/^(?:\S+ ){5}//r);
+    my $said = in_own_network($host, 'the host runs', 'apache2ctl start; sleep 2; curl -s http://127.0.0.1/health;'
+        . " curl -s http://127.0.0.1/resources/my-app/latest?system=linux\\&arch=amd64; apache2ctl stop");
+    like $said, qr/"status":"ok"/, 'it answers';
+    like $said, qr/"version_name":"1\.0\.0"/, 'and tells of the release';
+    $me->does('upgraded', $shared->('Upgrading'));
+    $me->does('and all is sound', '~/rbe/bin/rbe-admin verify');
+}
 done_testing;

@@ -26,8 +26,10 @@ sub new { my ($class, %self) = @_; return bless {env => '', %self}, $class }
 
 sub run_it {
     my ($self, $script) = @_;
-    my @as = ($self->{root} ? ('chroot', $self->{root}) : (),
-        $self->{user} ? ('setpriv', "--reuid=$self->{user}", "--regid=$self->{user}", '--clear-groups') : ());
+    # chroot becomes the user by itself: programs of another release may not understand this kernel.
+    my $user = $self->{user};
+    my @as = $self->{root} ? ('chroot', $user ? ("--userspec=$user:$user", "--groups=$user") : (), $self->{root})
+        : $user ? ('setpriv', "--reuid=$user", "--regid=$user", '--clear-groups') : ();
     my $mark = '=== what is exported';
     my ($status, $out, $err) = run(@{$self->{before} || []}, @as, 'env', '-i', "HOME=$self->{home}", 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
         'DEBIAN_FRONTEND=noninteractive', 'sh', '-e', '-c', "cd\n$self->{env}\n$script\necho '$mark'\nexport -p");
