@@ -99,7 +99,9 @@ each_host {
             'Access-Control-Request-Headers' => 'authorization,content-type'});
     };
     for (['/resources/open/latest', 'GET', 'GET, HEAD'], ['/resources/open/versions', 'POST', 'POST'], ['/p/x/y', 'GET', 'GET, HEAD'],
-         ['/resources/download/x', 'GET', 'GET, HEAD'], ['/resources/open', 'DELETE', 'DELETE']) {
+         ['/resources/download/x', 'GET', 'GET, HEAD'], ['/resources/open', 'DELETE', 'DELETE'],
+         ['/api/resources/open/latest?os=linux', 'GET', 'GET, HEAD'], ['/api/resources/download/x', 'HEAD', 'GET, HEAD'],
+         ['/resources/open/versions/release-note', 'PUT', 'PUT, DELETE'], ['/admin/resources', 'GET', 'GET, HEAD']) {
         my ($path, $method, $methods) = @$_;
         $r = $ask->($path, $method);
         is $r->{status}, 204, "preflight of $path";
