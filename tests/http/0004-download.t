@@ -122,4 +122,23 @@ each_host {
     isnt $r->{json}{code}, 0;
 } config => {'extra.download_effective_time' => '2s'};
 
+# What is deleted is gone for its keys too; another's go on.
+each_host {
+    my $rbe = shift;
+    my %url = map {
+        $rbe->create($_, update_type => 'full');
+        $rbe->publish($_, version_name => '1', bytes => "bytes of $_");
+        $_ => $rbe->get("/resources/$_/latest")->{json}{data}{download_url};
+    } qw(going staying);
+    is $rbe->get($url{going})->{content}, 'bytes of going';
+    is $rbe->request(DELETE => '/resources/going', token => $rbe->{token})->{status}, 200, 'deleted';
+    for my $url ($url{going}, $url{going} =~ s{/resources}{/api/resources}r) {
+        my $r = $rbe->get($url);
+        is $r->{status}, 410, 'gone';
+        is $r->{json}{code}, 1;
+        is $rbe->head($url)->{status}, 410, 'by HEAD as well';
+    }
+    is $rbe->get($url{staying})->{content}, 'bytes of staying', 'the other';
+};
+
 done_testing;
