@@ -65,8 +65,9 @@ OBJCOPY ?= objcopy
 LIB_SRC := $(wildcard lib/*/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/schema.o
 CGI := latest download admin
-CGI_COMMON := $(filter-out $(CGI:%=cgi-bin/%.c) cgi-bin/admin-%.c,$(wildcard cgi-bin/*.c))
-CGI_ADMIN := $(wildcard cgi-bin/admin-*.c)
+# Of admin.fcgi alone: what writes brings libraries along that would slow the start of the others.
+CGI_ADMIN := $(wildcard cgi-bin/admin-*.c) cgi-bin/form.c cgi-bin/upload.c
+CGI_COMMON := $(filter-out $(CGI:%=cgi-bin/%.c) $(CGI_ADMIN),$(wildcard cgi-bin/*.c))
 BIN := rbe-admin rbe-batch rbe-update
 LIBEXEC := rbe-inspect rbe-encode
 BIN_COMMON := $(filter-out $(BIN:%=bin/%.c) bin/cli-app.c bin/admin-%.c,$(wildcard bin/*.c))
