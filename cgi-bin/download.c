@@ -62,7 +62,7 @@ static enum rbe_code send_package(struct rbe_app *app, struct rbe_req *r, const 
         file.send_path = rbe_depot_path(app, arena, package->path);
     else if (file.how == RBE_SEND_X_ACCEL)
         file.send_path = rbe_arena_strfmt(arena, "%s%s", app->settings->storage.accel_prefix, package->path);
-    RBE_TRY(rbe_depot_open(app, package->path, &file.fd, e));
+    RBE_TRY(rbe_depot_open(app, package, &file.fd, e));
     rbe_resp_file(p, &file);
     return RBE_OK;
 }

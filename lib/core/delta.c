@@ -131,7 +131,7 @@ static enum rbe_code open_parts(struct making *m, struct rbe_err *e)
     RBE_TRY(rbe_depot_manifest(m->app, s->path, &m->from, e));
     RBE_TRY(globs_of(m->app, m->target.rid, m->arena, &m->globs, e));
     rbe_plan_make(&m->from, &m->to, &m->globs, m->arena, &m->plan);
-    return rbe_depot_open(m->app, t->path, &m->target_fd, e);
+    return rbe_depot_open(m->app, t, &m->target_fd, e);
 }
 
 static enum rbe_code open_output(struct making *m, struct rbe_err *e)
@@ -185,7 +185,7 @@ static enum rbe_code make_delta(struct making *m, const char **ret_useless, stru
     struct rbe_deltapack_end end;
 
     RBE_TRY(make_dir(m, e));
-    RBE_TRY(rbe_depot_open(m->app, m->source.package.path, &m->source_fd, e));
+    RBE_TRY(rbe_depot_open(m->app, &m->source.package, &m->source_fd, e));
     const struct rbe_deltapack d = {
         .from = &m->from,
         .to = &m->to,

@@ -234,13 +234,22 @@ static enum rbe_code missing(enum rbe_code code, const char *path, struct rbe_er
     return rbe_fail(e, RBE_FAULT, "%s is missing though the database names it", path);
 }
 
-enum rbe_code rbe_depot_open(struct rbe_app *app, const char *path, int *ret_fd, struct rbe_err *e)
+enum rbe_code rbe_depot_open(struct rbe_app *app, const struct rbe_package *package, int *ret_fd, struct rbe_err *e)
 {
-    rbe_autofree char *file = rbe_strfmt("%s/packages/%s", app->settings->instance.data_dir, path);
+    rbe_autofree char *file = rbe_strfmt("%s/packages/%s", app->settings->instance.data_dir, package->path);
+    rbe_autoclose int fd = -1;
+    struct stat st;
 
-    if (!dir_part(path))
-        return rbe_fail(e, RBE_FAULT, "the database names a package at '%s'", path);
-    return missing(rbe_file_open(file, ret_fd, e), file, e);
+    if (!dir_part(package->path))
+        return rbe_fail(e, RBE_FAULT, "the database names a package at '%s'", package->path);
+    RBE_TRY(missing(rbe_file_open(file, &fd, e), file, e));
+    if (fstat(fd, &st) < 0)
+        return rbe_fail_errno(e, "%s", file);
+    if ((int64_t)st.st_size != package->size)
+        return rbe_fail(e, RBE_FAULT, "%s holds %lld bytes in place of %lld", file, (long long)st.st_size,
+                        (long long)package->size);
+    *ret_fd = rbe_steal_fd(fd);
+    return RBE_OK;
 }
 
 enum rbe_code rbe_depot_manifest(struct rbe_app *app, const char *path, struct rbe_manifest *ret, struct rbe_err *e)

@@ -26,8 +26,9 @@ enum rbe_code rbe_depot_put(struct rbe_app *app, const char *tmp_path, const cha
 void rbe_depot_drop(struct rbe_app *app, const char *path);
 /* The same, saying why it could not be. What is gone already is no failure. */
 enum rbe_code rbe_depot_remove(struct rbe_app *app, const char *path, struct rbe_err *e) RBE_MUST_USE;
-/* Missing: RBE_FAULT, because a row names it. */
-enum rbe_code rbe_depot_open(struct rbe_app *app, const char *path, int *ret_fd, struct rbe_err *e) RBE_MUST_USE;
+/* Opens a package's file. Missing, or of another size: RBE_FAULT, because a row names it. */
+enum rbe_code rbe_depot_open(struct rbe_app *app, const struct rbe_package *package, int *ret_fd,
+                             struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_depot_manifest(struct rbe_app *app, const char *path, struct rbe_manifest *ret,
                                  struct rbe_err *e) RBE_MUST_USE;
 /* The absolute path of a package's file. */

@@ -100,7 +100,7 @@ static enum rbe_code fill(const struct copying *c, const char *tmp, const char *
 
     if (to < 0)
         return rbe_fail_errno(c->e, "cannot make %s", tmp);
-    RBE_TRY(rbe_depot_open(c->app, c->package->path, &from, c->e));
+    RBE_TRY(rbe_depot_open(c->app, c->package, &from, c->e));
     RBE_TRY(copy_bytes(c, from, to));
     RBE_TRY(settle(c, from, to, file));
     if (rename(tmp, file) != 0)
@@ -208,7 +208,7 @@ static enum rbe_code copy_by_rsync(const struct copying *c)
     rbe_auto(str) struct rbe_str out = {0};
     rbe_autoclose int fd = -1;
 
-    RBE_TRY(rbe_depot_open(c->app, c->package->path, &fd, c->e));
+    RBE_TRY(rbe_depot_open(c->app, c->package, &fd, c->e));
     RBE_TRY(check_sum(c, fd, c->package->path));
     RBE_TRY(run_rsync(c, copy, from, to, &out));
     rbe_str_reset(&out);

@@ -141,13 +141,16 @@ each_host {
     is $rbe->get($url{staying})->{content}, 'bytes of staying', 'the other';
 };
 
-# A file that is lost is the server's fault, whatever asks for it.
+# A file that is lost or cut off is the server's fault, whatever asks for it.
 each_host {
     my $rbe = shift;
     $rbe->create('blob', update_type => 'full');
     $rbe->publish('blob', version_name => '1', bytes => 'x');
     my $url = $rbe->get('/resources/blob/latest')->{json}{data}{download_url};
-    unlink glob "$rbe->{data}/packages/p/*/blob-1-*";
+    my ($file) = glob "$rbe->{data}/packages/p/*/blob-1-*";
+    truncate $file, 0;
+    is $rbe->get($url)->{status}, 500, 'a file that is cut off';
+    unlink $file;
     is $rbe->get($url)->{status}, 500, 'a lost file';
     is $rbe->head($url)->{status}, 500, 'HEAD says so too';
 };

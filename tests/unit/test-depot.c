@@ -67,9 +67,13 @@ static void test_put(void **state)
     assert_int_equal(site_count(s, "tmp"), 0);
     must(s, rbe_file_get(rbe_depot_path(s->app, &s->arena, path), 100, &bytes, &s->e));
     assert_string_equal(rbe_str_text(&bytes), "content");
-    must(s, rbe_depot_open(s->app, path, &fd, &s->e));
+    must(s, rbe_depot_open(s->app, &(struct rbe_package){.path = path, .size = 7}, &fd, &s->e));
     assert_int_equal(fstat(fd, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0644);
+    int other = -1;
+    expect(s, RBE_FAULT, rbe_depot_open(s->app, &(struct rbe_package){.path = path, .size = 8}, &other, &s->e));
+    assert_non_null(strstr(s->e.text, "holds 7 bytes in place of 8"));
+    assert_int_equal(other, -1);
 
     must(s, rbe_depot_manifest(s->app, path, &again, &s->e));
     assert_int_equal(again.n, m.n);
@@ -141,7 +145,7 @@ static void test_missing(void **state)
     int fd = -1;
 
     for (size_t i = 0; i < RBE_COUNT(paths); i++) {
-        expect(s, RBE_FAULT, rbe_depot_open(s->app, paths[i], &fd, &s->e));
+        expect(s, RBE_FAULT, rbe_depot_open(s->app, &(struct rbe_package){.path = paths[i]}, &fd, &s->e));
         expect(s, RBE_FAULT, rbe_depot_manifest(s->app, paths[i], &m, &s->e));
         rbe_depot_drop(s->app, paths[i]);
     }

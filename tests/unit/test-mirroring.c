@@ -192,7 +192,9 @@ static void test_refusals(void **state)
     const char *note, *source = rbe_depot_path(s->app, &s->arena, c->all[0].path);
 
     /* the source is not what it was: nothing is spread, nothing is left */
-    spoil(source, "damaged");
+    rbe_autofree char *same = rbe_alloc((size_t)c->all[0].size + 1);
+    memset(same, 'x', (size_t)c->all[0].size);
+    spoil(source, same);
     expect(s, RBE_FAULT, run_job(c, subject_of(c, 0), &note));
     assert_non_null(strstr(s->err.text, "has not the bytes of the package"));
     assert_false(has_copy(c, 0));

@@ -174,7 +174,7 @@ static void test_publish(void **state)
     assert_int_equal(one.package.files, 3);
     assert_int_equal(one.queue_error.code, RBE_OK);
 
-    must(s, rbe_depot_open(s->app, one.package.path, &fd, &s->e));
+    must(s, rbe_depot_open(s->app, &one.package, &fd, &s->e));
     assert_int_equal(fstat(fd, &st), 0);
     assert_int_equal(st.st_size, one.package.size);
     must(s, rbe_depot_manifest(s->app, one.package.path, &m, &s->e));
