@@ -252,11 +252,11 @@ static enum rbe_code take_offer(struct rbe_update *u)
     return take_package(u, fd);
 }
 
-/* Whether a simpler package may do what this one could not. */
+/* Whether a simpler package may do what this one could not. Undoing patches takes disk and memory of its own. */
 static bool falls_back(enum rbe_code code, enum rbe_level level)
 {
     return code == RBE_INVALID || code == RBE_REFUSED || code == RBE_NOTFOUND || code == RBE_GONE || code == RBE_TOOLARGE ||
-           (code == RBE_NOSPACE && level == RBE_LEVEL_DELTA);
+           (level == RBE_LEVEL_DELTA && (code == RBE_NOSPACE || code == RBE_FAULT));
 }
 
 void rbe_prepare_drop(struct rbe_update *u, bool package)

@@ -214,6 +214,27 @@ unlike $u->{err}, qr/warning/, 'this machine';
     $shelf->save;
 }
 
+# Patches that take more memory than there is: a file of 64 MiB, old and new, in an address space of 117.
+SKIP: {
+    skip 'sanitizers need an address space without end', 4 if slurp(build_dir() . '/bin/rbe-update') =~ /__asan_init/;
+    my $narrow = Rbe::Update->new(%$u, dir => "$shelf->{dir}/narrow");
+    my $bulky = "\0" x (64 << 20);
+    for my $n (1, 2) {
+        $shelf->release("3.$n.0", {bulky => $bulky . $n, app => $n});
+        last if $n == 2;
+        is $narrow->run, 0, 'installed' or diag $narrow->{err};
+    }
+    $shelf->incremental('3.1.0', '3.2.0', qw(zstd files));
+    $shelf->requests;
+    my ($status, undef, $err) = run('sh', '-c', 'ulimit -v 120000; exec "$@"', 'sh', build_dir() . '/bin/rbe-update', '--server', $shelf->{base},
+        qw(--resource app --tries 1 --dir), $narrow->{dir});
+    is $status, 0, 'patches that do not fit in memory' or diag $err;
+    like $err, qr/fallback: cannot map a file of \d+ bytes: it does not fit in the memory allowed/;
+    is_deeply [fetched($shelf->requests)], ['3.1.0-3.2.0.zstd.zip', '3.1.0-3.2.0.files.zip'], 'lead to files';
+    $shelf->{latest} = '1.1.0';
+    $shelf->save;
+}
+
 # The server dies.
 begin(['files']);
 $shelf->stop;
