@@ -42,6 +42,7 @@ struct server {
     struct tally *tally;         /* one a route, and one for what no route takes */
     struct rbe_share_series *bytes;
     uint64_t served;
+    char id[40];                 /* of the present request when it failed, else "" */
 };
 
 static void set_up_tallies(struct server *s)
@@ -155,53 +156,45 @@ static void put_request(struct server *s, struct rbe_jsonw *w, const struct rbe_
     rbe_jsonw_int(w, "status", s->resp.status);
 }
 
-/* Faults are logged with an id that the answer carries too, so that a user's report leads here. */
-static void log_fault(struct server *s, const struct rbe_route *route, const struct rbe_err *e, const char *id)
+/* One line for a request that failed, was slow, or is among the sampled ones. fault: what is not the client's doing, with the
+ * id that the answer carries too, so that a user's report leads here; NULL for none. */
+static void log_request(struct server *s, const struct rbe_route *route, const struct rbe_err *fault, uint64_t ns)
 {
-    rbe_auto(str) struct rbe_str out = {0};
-
-    if (!rbe_log_wants(RBE_LOG_ERROR))
-        return;
-    struct rbe_jsonw w = rbe_log_begin(&out, RBE_LOG_ERROR, "request failed");
-    rbe_jsonw_str(&w, "request", id);
-    put_request(s, &w, route);
-    rbe_jsonw_str(&w, "error", e->text);
-    rbe_jsonw_str(&w, "code", rbe_code_info(e->code)->name);
-    rbe_jsonw_str(&w, "file", e->file);
-    rbe_jsonw_int(&w, "line", e->line);
-    rbe_log_end(&w);
-}
-
-static void log_request(struct server *s, const struct rbe_route *route, uint64_t ns)
-{
-    if (!s->o->slow_ms && !s->o->access_every)
+    if (!fault && !s->o->slow_ms && !s->o->access_every)
         return;
     const bool slow = s->o->slow_ms > 0 && ns / 1000000 >= (uint64_t)s->o->slow_ms;
     const bool sampled = s->o->access_every > 0 && s->served % (uint64_t)s->o->access_every == 0;
-    const enum rbe_log_level level = slow ? RBE_LOG_WARN : RBE_LOG_INFO;
+    const enum rbe_log_level level = fault ? RBE_LOG_ERROR : slow ? RBE_LOG_WARN : RBE_LOG_INFO;
     rbe_auto(str) struct rbe_str out = {0};
 
-    if ((!slow && !sampled) || !rbe_log_wants(level))
+    if ((!fault && !slow && !sampled) || !rbe_log_wants(level))
         return;
-    struct rbe_jsonw w = rbe_log_begin(&out, level, slow ? "slow request" : "request");
+    struct rbe_jsonw w = rbe_log_begin(&out, level, fault ? "request failed" : slow ? "slow request" : "request");
+    if (fault && s->id[0])
+        rbe_jsonw_str(&w, "request", s->id);
     put_request(s, &w, route);
+    if (fault) {
+        rbe_jsonw_str(&w, "error", fault->text);
+        rbe_jsonw_str(&w, "code", rbe_code_info(fault->code)->name);
+        rbe_jsonw_str(&w, "file", fault->file);
+        rbe_jsonw_int(&w, "line", fault->line);
+    }
     rbe_jsonw_int(&w, "us", (int64_t)(ns / 1000));
     rbe_jsonw_int(&w, "bytes", (int64_t)s->resp.sent);
     rbe_jsonw_str(&w, "client", rbe_req_address(&s->req));
     rbe_log_end(&w);
 }
 
-static void answer_failure(struct server *s, const struct rbe_route *route, const struct rbe_err *e)
+/* True when it is a fault of the server. */
+static bool answer_failure(struct server *s, const struct rbe_err *e)
 {
-    char id[40];
-
     rbe_resp_fail(&s->resp, e);
     if (s->resp.status < 500)
-        return;
-    (void)snprintf(id, sizeof(id), "%x-%llx-%llx", (unsigned)getpid(), (unsigned long long)rbe_clock_now(),
+        return false;
+    (void)snprintf(s->id, sizeof(s->id), "%x-%llx-%llx", (unsigned)getpid(), (unsigned long long)rbe_clock_now(),
                    (unsigned long long)s->served);
-    rbe_resp_header(&s->resp, "X-Request-Id", id);
-    log_fault(s, route, e, id);
+    rbe_resp_header(&s->resp, "X-Request-Id", s->id);
+    return true;
 }
 
 static enum rbe_code handle(struct server *s, const struct rbe_route **ret_route, struct rbe_err *e)
@@ -217,10 +210,13 @@ static void answer(struct server *s, const struct rbe_err *unopened)
 {
     uint64_t began = rbe_clock_mono();
     const struct rbe_route *route = NULL;
+    const struct rbe_err *fault = NULL;
     enum rbe_code code;
-    struct rbe_err e;
+    struct rbe_err e, late;
 
     rbe_err_reset(&e);
+    rbe_err_reset(&late);
+    s->id[0] = '\0';
     s->served++;
     rbe_req_begin(&s->req, s->io, s->o);
     rbe_resp_begin(&s->resp, &s->req);
@@ -233,13 +229,12 @@ static void answer(struct server *s, const struct rbe_err *unopened)
     }
     if (code != RBE_OK) {
         e.code = code;
-        answer_failure(s, route, &e);
+        fault = answer_failure(s, &e) ? &e : NULL;
     }
-    rbe_err_reset(&e);
     /* The head is out already: all that can be done is to end the body early and say so in the log. */
-    if (rbe_resp_send(&s->resp, &e) != RBE_OK)
-        log_fault(s, route, &e, "");
-    log_request(s, route, rbe_clock_mono() - began);
+    if (rbe_resp_send(&s->resp, &late) != RBE_OK)
+        fault = &late;
+    log_request(s, route, fault, rbe_clock_mono() - began);
     rbe_fcgi_finish(s->io, s->req.taken < s->req.length ? (uint64_t)(s->req.length - s->req.taken) : 0);
     account(s, route, rbe_clock_mono() - began);
     rbe_resp_clear(&s->resp);

@@ -43,6 +43,7 @@ each_host {
     }
     # What the dashboard and the rules ask for is there.
     my %there = map { $_ => 1 } $text =~ /^# TYPE (\w+)/mg;
+    ok eval { $JSON->decode(slurp('etc/rbe-dashboard.json')) }, 'the dashboard is JSON';
     my @asked = map { /\b(rbe_\w+)/g } slurp('etc/rbe-alerts.yml'), slurp('etc/rbe-dashboard.json');
     is_deeply [grep { !$there{s/_bucket$//r} && !($cgi && /worker_ends|cache_requests/) } @asked], [], 'every metric that is asked for';
     like +($rbe->admin('stats'))[1], qr/^my-app +1\.0\.0 +any +any +3$/m, 'stats as a table';
