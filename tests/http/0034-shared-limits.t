@@ -63,7 +63,7 @@ is $download->('2001:db8:1:3::1')->($two)->{status}, 200, 'another network';
 is $one->get('/resources/app/latest', from('192.0.2.1'))->{status}, 200, 'latest has no limit';
 my @keys = $cache->keys;
 cmp_ok scalar(grep { /^rbe:limit:[0-9a-f]{16}$/ } @keys), '>=', 4, 'the buckets are there';
-is scalar(grep { /192|2001|db8/ } @keys), 0, 'and say of no address';
+is scalar(grep { /^rbe:limit:/ && !/:[0-9a-f]{16}$/ } @keys), 0, 'under names that say of no address';
 
 # Slow, and away: each machine by its own file.
 $cache->signal('STOP');
@@ -77,8 +77,10 @@ within('a memcached that is killed', @got, 2);
 cmp_ok $got[1], '<', 3, 'holds up nothing';
 within('what passed before is not forgotten with it', passed(24, $admin->('192.0.2.4'), $one), 1);
 $cache->start;
-sleep 3;
-within('and one that is back', passed(24, $download->('192.0.2.5'), @both), 1);
+# Each process tries again in its own time.
+my $try = 0;
+do { sleep 1; @got = passed(24, $download->('192.0.3.' . ++$try), @both) } until $got[0] < 2 * $BURST || $try >= 15;
+within('and one that is back', @got, 1);
 $_->stop for @both;
 for my $rbe (@both) {
     my $logs = join '', map { slurp($_) } glob "$rbe->{data}/log/*";
