@@ -167,6 +167,24 @@ static enum rbe_code look_link(struct state *s, const struct rbe_entry *entry, e
     return RBE_OK;
 }
 
+/* Whether a link or file of the user's own stands where a directory on the way should be: nothing can be installed below it. */
+static enum rbe_code is_blocked(struct state *s, const char *path, bool *ret, struct rbe_err *e)
+{
+    rbe_autofree char *at = rbe_strdup(path);
+    struct stat st;
+
+    *ret = false;
+    for (char *slash = strchr(at, '/'); slash && !*ret; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (rbe_kept(&s->what->keep, at)) {
+            RBE_TRY(rbe_place_look(&s->what->home->tree, at, &st, e));
+            *ret = st.st_mode != 0 && !S_ISDIR(st.st_mode);
+        }
+        *slash = '/';
+    }
+    return RBE_OK;
+}
+
 static enum rbe_code look(struct state *s, const struct rbe_entry *entry, enum rbe_look *ret, struct rbe_stamp *ret_stamp,
                           struct rbe_err *e)
 {
@@ -174,10 +192,14 @@ static enum rbe_code look(struct state *s, const struct rbe_entry *entry, enum r
         [RBE_KIND_FILE] = S_IFREG, [RBE_KIND_DIR] = S_IFDIR, [RBE_KIND_LINK] = S_IFLNK,
     };
     struct stat st;
+    bool kept;
 
     *ret = RBE_LOOK_KEPT;
     RBE_TRY(rbe_place_look(&s->what->home->tree, entry->path, &st, e));
-    if (st.st_mode != 0 && rbe_kept(&s->what->keep, entry->path))
+    kept = rbe_kept(&s->what->keep, entry->path);
+    if (kept && st.st_mode == 0)
+        RBE_TRY(is_blocked(s, entry->path, &kept, e));
+    if (kept)
         return RBE_OK;
     *ret = st.st_mode == 0 ? RBE_LOOK_MISSING : RBE_LOOK_KIND;
     if ((st.st_mode & S_IFMT) != types[entry->kind])

@@ -10,7 +10,7 @@
 
 enum rbe_look {
     RBE_LOOK_SAME,
-    RBE_LOOK_KEPT,               /* the user's own */
+    RBE_LOOK_KEPT,               /* the user's own, or below a link or file that is */
     RBE_LOOK_MISSING,            /* nothing stands there */
     RBE_LOOK_KIND,               /* a file, link or directory where another kind should be */
     RBE_LOOK_CONTENT,            /* another content or link target */

@@ -214,6 +214,24 @@ unlike $u->{err}, qr/warning/, 'this machine';
     $shelf->save;
 }
 
+# A directory that its user moved to another disk and linked to is left alone, with what is in it.
+{
+    my $moved = Rbe::Update->new(%$u, dir => "$shelf->{dir}/moved", more => [qw(--tries 1 --keep data)]);
+    for my $n (1, 2) {
+        $shelf->release("4.$n.0", {'data/a' => $n, "data/new$n/b" => $n, app => $n});
+        is $moved->run, 0, "a directory that is kept, $n" or diag $moved->{err};
+        is slurp("$moved->{dir}/app"), $n;
+        next if $n == 2;
+        rename "$moved->{dir}/data", "$shelf->{dir}/elsewhere" or die;
+        symlink "$shelf->{dir}/elsewhere", "$moved->{dir}/data" or die;
+    }
+    is readlink "$moved->{dir}/data", "$shelf->{dir}/elsewhere", 'stays a link';
+    is_deeply [sort keys %{tree_of("$shelf->{dir}/elsewhere")}], ['a', 'new1', 'new1/b'], 'and nothing is written through it';
+    is $moved->run('--verify'), 0, 'or found damaged';
+    $shelf->{latest} = '1.1.0';
+    $shelf->save;
+}
+
 # Patches that take more memory than there is: a file of 64 MiB, old and new, in an address space of 117.
 SKIP: {
     skip 'sanitizers need an address space without end', 4 if slurp(build_dir() . '/bin/rbe-update') =~ /__asan_init/;

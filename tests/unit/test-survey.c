@@ -178,6 +178,13 @@ static void test_keep(void **state)
     t.keep = (struct rbe_keep){doc, 1};
     look(&t, "echo x >\"$1/doc/a\"; rm \"$1/doc/b\"", false);
     is(&t, "KKMS");
+    /* A directory that its user moved elsewhere is not gone into. */
+    look(&t, "cd \"$1\"; mv doc real; ln -s real doc", false);
+    is(&t, "KKKS");
+    look(&t, "cd \"$1\"; rm doc; echo x >doc", false);
+    is(&t, "KKKS");
+    look(&t, "rm \"$1/doc\"", false);
+    is(&t, "MMMS");
     tear_down(&t);
 }
 
