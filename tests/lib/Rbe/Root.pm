@@ -37,6 +37,8 @@ sub own {
     return slurp('/etc/os-release') =~ /^\Q$key\E="?([\w.-]+)/m ? $1 : '';
 }
 
+sub own_suite { return own('VERSION_CODENAME') }
+
 # This machine's mirror where it is of the same distribution.
 sub mirror {
     my ($distribution) = @_;
@@ -66,7 +68,7 @@ sub debootstrap {
 # Makes dir, which is not there yet, the root of a machine that has only what every machine of suite has, and starts no service.
 sub make_root {
     my ($dir, $suite) = @_;
-    $suite //= own('VERSION_CODENAME');
+    $suite //= own_suite();
     if (my $kept = $ENV{RBE_ROOTS}) {
         make_path($kept);
         open my $lock, '>', "$kept/$suite.lock" or die "$kept: $!";
