@@ -169,9 +169,10 @@ check: lint hdr-check all $(UNIT) $(FUZZ) $(INVERTED) $(PRELOADS)
 
 # The http tests behind every web server in turn (tests/lib/Rbe/Host.pm); check has a short form of it.
 HOSTS := lighttpd lighttpd-spawn lighttpd-cgi apache-fcgid apache-proxy apache-cgi nginx cgi
-check-hosts: all
-	@set -e; for host in $(HOSTS); do echo "== $$host"; \
-	RBE_BUILD='$(B)' RBE_HOSTS=$$host tests/check --minimum 1 $(wildcard tests/http/*.t); done
+check-hosts: all $(PRELOADS)
+	@bad=; for host in $(HOSTS); do echo "== $$host"; \
+	RBE_BUILD='$(B)' RBE_HOSTS=$$host tests/check --minimum 1 $(wildcard tests/http/*.t) || bad="$$bad $$host"; done; \
+	test -z "$$bad" || { echo "check-hosts: failed behind$$bad" >&2; exit 1; }
 
 check-long: lint hdr-check all $(UNIT) $(FUZZ) $(INVERTED) $(PRELOADS)
 	@RBE_BUILD='$(B)' RBE_ROOTS='$(abspath $(B))/roots' RBE_LONG=1 RBE_BIG=1024 tests/check --timeout 3600 --all $(TESTS) $(wildcard tests/long/*.t)
