@@ -55,7 +55,8 @@ static enum rbe_code make(struct rbe_home *h, const char *dir, struct rbe_err *e
         h->tree.root = h->dir;
     }
     if (h->fd < 0) {
-        if (mkdirat(h->dir, NAME, DIR_MODE) != 0 && errno != EEXIST)
+        /* Synced, or a power cut could take it away with all that was moved into it. */
+        if (mkdirat(h->dir, NAME, DIR_MODE) == 0 ? fsync(h->dir) != 0 && errno != EINVAL : errno != EEXIST)
             return rbe_fail_errno(e, "cannot make %s/%s", dir, NAME);
         h->fd = open_own(h->dir);
         if (h->fd < 0)
