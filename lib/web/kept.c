@@ -169,6 +169,14 @@ void rbe_kept_adopt(struct rbe_kept *k)
         k->fd[k->n++] = fd;
 }
 
+/* Lets a signal in that is waiting: a poll that finds something to do at once lets none, and a busy worker finds always. */
+static bool signalled(const struct rbe_kept *k)
+{
+    const struct timespec at_once = {0};
+
+    return ppoll(NULL, 0, &at_once, &k->waiting) < 0;
+}
+
 enum rbe_kept_event rbe_kept_wait(struct rbe_kept *k, int *ret_fd)
 {
     enum { LISTEN, POOL, FIXED };
@@ -177,6 +185,8 @@ enum rbe_kept_event rbe_kept_wait(struct rbe_kept *k, int *ret_fd)
     for (;;) {
         size_t i = 0;
 
+        if (signalled(k))
+            return RBE_KEPT_INTERRUPTED;
         p[LISTEN] = (struct pollfd){.fd = k->listen_fd, .events = POLLIN};
         p[POOL] = (struct pollfd){.fd = k->pool.take, .events = POLLIN};
         for (size_t n = 0; n < k->n; n++)

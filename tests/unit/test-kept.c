@@ -15,6 +15,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/web/kept.h"
+#include "lib/web/listen.h"
 #include "lib/web/serve.h"
 #include "tests/unit/fastcgi.h"
 
@@ -406,6 +407,46 @@ static void what_was_sent_before_the_end_is_answered(void **state)
     }
 }
 
+static volatile sig_atomic_t told;
+
+static void on_term(int signo)
+{
+    (void)signo;
+    told = 1;
+}
+
+/* One that always finds something to do at once would never be told by poll alone. */
+static void a_busy_worker_hears_signals(void **state)
+{
+    const struct sigaction hear = {.sa_handler = on_term};
+    struct sigaction before;
+    struct rbe_err e = {0};
+    struct rbe_kept k;
+    int listen_fd = -1, s[2], fd = -1;
+
+    (void)state;
+    assert_int_equal(rbe_listen_open(sock, &listen_fd, &e), RBE_OK);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s), 0);
+    assert_int_equal(write(s[1], "x", 1), 1);
+    assert_int_equal(sigaction(SIGTERM, &hear, &before), 0);
+    rbe_kept_init(&k, listen_fd, RBE_KEPT_NO_POOL);
+    rbe_kept_begin(&k);
+    rbe_kept_put(&k, s[0]);
+    assert_int_equal(raise(SIGTERM), 0);
+    assert_int_equal(told, 0);
+    assert_int_equal(rbe_kept_wait(&k, &fd), RBE_KEPT_INTERRUPTED);
+    assert_int_equal(told, 1);
+    assert_int_equal(rbe_kept_wait(&k, &fd), RBE_KEPT_REQUEST);
+    assert_int_equal(fd, s[0]);
+    rbe_kept_release(&k);
+    (void)sigprocmask(SIG_SETMASK, &k.waiting, NULL);
+    (void)sigaction(SIGTERM, &before, NULL);
+    (void)close(s[0]);
+    (void)close(s[1]);
+    (void)close(listen_fd);
+    (void)unlink(sock);
+}
+
 /* Signals at every moment of a wait. */
 static void idle_processes_stop_at_once(void **state)
 {
@@ -449,6 +490,7 @@ int main(void)
         cmocka_unit_test(connections_outlive_their_worker),
         cmocka_unit_test(connections_outlive_a_reload),
         cmocka_unit_test(what_was_sent_before_the_end_is_answered),
+        cmocka_unit_test(a_busy_worker_hears_signals),
         cmocka_unit_test(idle_processes_stop_at_once),
     };
 
