@@ -4,8 +4,8 @@ use warnings;
 use lib 'tests/lib';
 use File::Temp qw(tempdir);
 use Rbe::Place;
-use Rbe::Root qw(must needs make_root);
-use Rbe::Test qw(spew);
+use Rbe::Root qw(needs make_root);
+use Rbe::Test qw(must spew);
 use Test::More;
 
 needs();
