@@ -139,7 +139,8 @@ static pid_t start(const struct rbe_serve_options *o)
     assert_true(pid >= 0);
     if (pid > 0)
         return pid;
-    rbe_autofree char *path = rbe_strfmt("%s/log", dir);
+    char path[96];
+    (void)snprintf(path, sizeof(path), "%s/log", dir);
     int log = open(path, O_CREAT | O_TRUNC | O_APPEND | O_WRONLY | O_CLOEXEC, 0600);
     (void)dup2(log, STDERR_FILENO);
     struct rbe_serve_options own = *o;
