@@ -13,7 +13,8 @@ if (my $missing = Rbe::Memcached::missing()) { plan skip_all => $missing }
 
 my @servers = map { Rbe::Memcached->new } 1, 2;
 my $rbe = Rbe::Test->start(host => 'lighttpd', config => {
-    'instance.workers' => 4, 'memcached.servers' => '[' . join(', ', map { "\"$_->{address}\"" } @servers) . ']'});
+    'instance.workers' => 4, 'memcached.timeout_ms' => 1000,
+    'memcached.servers' => '[' . join(', ', map { "\"$_->{address}\"" } @servers) . ']'});
 sub counts { my %n = $rbe->get('/metrics')->{content} =~ /^rbe_cache_requests_total\{level="memcached",result="(\w+)"\} (\d+)/mg; \%n }
 sub asked {
     my ($path, $times) = @_;
@@ -32,7 +33,15 @@ for my $n (1 .. 30) {
 is $stale, 0, 'no stale answer';
 # Workers keep answers together as well; those that a parent forks after SIGHUP begin with none.
 sub ask_all { my ($what, $times) = @_; asked("/resources/app/latest?current=$what$_", $times) for 1 .. 30 }
-sub renew { kill HUP => $rbe->{pid}; sleep 0.5 }
+sub renew {
+    my %old = map { $_ => 1 } $rbe->worker_pids('latest.fcgi');
+    kill HUP => $rbe->{pid};
+    for (1 .. 400) {
+        my @now = $rbe->worker_pids('latest.fcgi');
+        return if @now == keys %old && grep({ $old{$_} } @now) <= 1;
+        sleep 0.025;
+    }
+}
 ask_all('0.');
 my $before = counts()->{hit} // 0;
 renew();
