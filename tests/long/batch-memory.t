@@ -1,0 +1,71 @@
+# Building from a tree of more than 100 MB stays within batch.memory_bytes, from the least it may be upwards: rbe-batch and all it
+# starts run under that limit on their address space. Whole files are always built; a delta is, or its job says that the bounds are
+# too small for it. What is built does not depend on the limit being enforced, and applies.
+use strict;
+use warnings;
+use lib 'tests/lib';
+use Cwd qw(abs_path);
+use File::Path qw(remove_tree);
+use Rbe::Test;
+use Test::More;
+
+plan skip_all => 'sanitizers keep memory of their own' if slurp(build_dir() . '/bin/rbe-batch') =~ /__asan_init/;
+my $apply = abs_path('share/examples/apply.pl');
+
+# One file of 70 MB and sixty of 1 MB, of which some lines and one file are others.
+sub make_tree {
+    my ($dir, $edit) = @_;
+    my ($status, undef, $err) = run('sh', '-ec', 'mkdir -p "$1/part"; cd "$1"; head -c 52000000 /dev/zero | openssl enc -aes-128-ctr -K 0 -iv 0 |
+        base64 > app; head -c 60000000 app | split -b 1000000 -a 3 - part/; sed -i "$2" app part/aac part/aba; rm part/aaa', 'sh', $dir, $edit);
+    is $status, 0, 'a tree' or diag $err;
+}
+
+sub build {
+    my ($rbe, $rid, @limit) = @_;
+    my ($status, undef, $err) = run({env => {RBE_CONFIG => $rbe->{config}}}, @limit, "$rbe->{build}/bin/rbe-batch");
+    is $status, 0, "rbe-batch @limit" or diag $err;
+    my $version = $JSON->decode($rbe->admin_ok('version', 'show', $rid, '1.1.0', '--json'));
+    return {map { ($_->{patch_format} // 'full') => $_ } @{$version->{packages}}};
+}
+
+each_host {
+    my $rbe = shift;
+    make_tree("$rbe->{dir}/old", '3s/./x/');
+    make_tree("$rbe->{dir}/new", '3000,3010d;9999s/./y/');
+    my $want = tree_of("$rbe->{dir}/new");
+    for my $type (qw(zip tar.gz)) {
+        my @file = map { Rbe::Test::pack_tree("$rbe->{dir}/$_", $type, "$rbe->{dir}/$_.$type") } qw(old new);
+        for my $mib (128, 256, 512, 1024) {
+            my @built;
+            spew("$rbe->{data}/rbe.local.yaml", "batch: {prebuild_depth: 0, workers: 1, memory_bytes: ${mib}M}\n");
+            for my $limit ([], ['prlimit', '--as=' . ($mib << 20)]) {
+                my $rid = join '-', 'app', $type =~ tr/./-/r, $mib, scalar @$limit;
+                $rbe->create($rid);
+                $rbe->admin_ok('version', 'publish', $rid, "1.$_.0", $file[$_], qw(--system linux), $_ ? (qw(--old-version 1.0.0)) : ()) for 0, 1;
+                push @built, build($rbe, $rid, @$limit);
+                my @jobs = @{$JSON->decode($rbe->admin_ok(qw(job list --limit 3 --json)))};
+                for my $job (@jobs) {
+                    my ($format) = $job->{subject} =~ /^(\w+)/;
+                    is $job->{state}, 'done', "$rid: $format is done" or diag $job->{note};
+                    next if !@$limit;
+                    cmp_ok $job->{rss_bytes}, '<', $mib << 20, "$rid: $format took $job->{rss_bytes} bytes";
+                    if ($format eq 'files' || $built[1]{$format}) { cmp_ok $job->{bytes}, '>', 0, "$rid: $format is built" }
+                    else { like $job->{note}, qr/^too large for batch.cpu_seconds and batch.memory_bytes/, "$rid: why there is no $format" }
+                }
+            }
+            is_deeply {map { ($_ => $built[1]{$_}{file_hash}) } keys %{$built[1]}}, {map { ($_ => $built[0]{$_}{file_hash}) } keys %{$built[0]}},
+                "$type, $mib MiB: the same with and without the limit, " . join ' ', sort keys %{$built[1]};
+            next if $mib < 1024;
+            is join(' ', sort keys %{$built[1]}), 'files full vcdiff zstd', 'with enough of it all formats are built';
+            for my $format (qw(files vcdiff zstd)) {
+                remove_tree("$rbe->{dir}/client");
+                run('cp', '-a', "$rbe->{dir}/old", "$rbe->{dir}/client");
+                my ($status, undef, $err) = run($apply, "$rbe->{data}/packages/$built[1]{$format}{path}", "$rbe->{dir}/client");
+                is $status, 0, "$type: $format applies" or diag $err;
+                is_deeply tree_of("$rbe->{dir}/client"), $want, "$type: $format leads to the new tree";
+            }
+        }
+    }
+} only => ['cgi'];
+
+done_testing;
