@@ -217,15 +217,12 @@ static enum rbe_code make_delta(struct making *m, const char **ret_useless, stru
     return rbe_deltapack_prove(&d, e);
 }
 
-/* What the process takes before it builds anything, libraries and databases: no part of what building may take. */
-enum { PROCESS_BYTES = 64 << 20 };
-
 static enum rbe_code make_files(const struct making *m, struct rbe_err *e)
 {
     const uint64_t memory = (uint64_t)m->app->settings->batch.memory_bytes;
     const struct rbe_build b = {.from = &m->from, .to = &m->to, .plan = &m->plan, .target_fd = m->target_fd,
                                 .target_type = m->type, .out_fd = m->fd, .tmp_dir_fd = m->tmp_dir_fd,
-                                .memory_bytes = memory > PROCESS_BYTES ? memory - PROCESS_BYTES : 0};
+                                .memory_bytes = memory > RBE_BUILD_PROCESS ? memory - RBE_BUILD_PROCESS : 0};
 
     RBE_TRY(rbe_build_files(&b, e));
     return rbe_build_prove(&b, e);

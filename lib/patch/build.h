@@ -14,6 +14,9 @@
 #include "lib/patch/wanted.h"
 #include "lib/wrap/zipw.h"
 
+/* What a process takes before it builds anything, libraries and databases: no part of what building itself may take. */
+enum { RBE_BUILD_PROCESS = 64 << 20 };
+
 struct rbe_build {
     const struct rbe_manifest *from, *to;
     const struct rbe_plan *plan;

@@ -70,11 +70,18 @@ static void rbe_layout_release(struct layout *l)
     free(l->picks);
 }
 
+/* What this process may take beside itself. */
+static uint64_t own_memory(const struct rbe_deltapack *d)
+{
+    return d->encoder.memory_bytes > RBE_BUILD_PROCESS ? d->encoder.memory_bytes - RBE_BUILD_PROCESS : 0;
+}
+
 static enum rbe_code lay_out_side(const struct packing *p, bool targets, struct rbe_err *e)
 {
     const struct rbe_deltapack *d = p->d;
     const struct rbe_solid *s = &p->solid;
     rbe_auto(layout) struct layout l = {0};
+    const uint64_t memory = own_memory(d);
     size_t n = 0;
 
     for (size_t i = 0; i < s->n_groups; i++)
@@ -92,8 +99,8 @@ static enum rbe_code lay_out_side(const struct packing *p, bool targets, struct 
             offset += side->v[k]->size;
         }
     }
-    return targets ? rbe_extract(d->target_fd, d->target_type, d->to, l.picks, l.n, "target package", e)
-                   : rbe_extract(d->source_fd, d->source_type, d->from, l.picks, l.n, "source package", e);
+    return targets ? rbe_extract(d->target_fd, d->target_type, d->to, l.picks, l.n, memory, "target package", e)
+                   : rbe_extract(d->source_fd, d->source_type, d->from, l.picks, l.n, memory, "source package", e);
 }
 
 static enum rbe_code lay_out(const struct packing *p, struct rbe_err *e)
@@ -339,7 +346,7 @@ static enum rbe_code write_whole_from_tar(const struct packing *p, struct rbe_zi
             picks[n++] = (struct rbe_pick){.entry = want->v[i].entry, .fd = fd, .offset = offset};
             offset += want->v[i].entry->size;
         }
-    RBE_TRY(rbe_extract(p->d->target_fd, p->d->target_type, p->d->to, picks, n, "target package", e));
+    RBE_TRY(rbe_extract(p->d->target_fd, p->d->target_type, p->d->to, picks, n, own_memory(p->d), "target package", e));
     RBE_TRY(rbe_map_read(fd, &map, e));
     offset = 0;
     for (size_t i = 0; i < want->n; i++) {

@@ -14,6 +14,7 @@ struct picking {
     const struct rbe_manifest *manifest;
     struct rbe_pick **order;         /* by content */
     size_t n, left;                  /* picks, and those not done */
+    uint64_t memory_bytes;
     struct rbe_arena names;          /* reset for each entry */
     struct rbe_sha256 *hash;
     /* Of the present entry: */
@@ -101,7 +102,7 @@ static enum rbe_code read_tar(struct picking *p, int fd, enum rbe_arc_type type,
     rbe_autoptr(arc) struct rbe_arc *in = NULL;
     rbe_autofree unsigned char *buffer = rbe_alloc(BUFFER);
 
-    RBE_TRY(rbe_arc_open_whole(fd, type, WHOLE_MOST, &in, e));
+    RBE_TRY(rbe_arc_open_whole(fd, type, p->memory_bytes < WHOLE_MOST ? p->memory_bytes : WHOLE_MOST, &in, e));
     while (p->left > 0) {
         struct rbe_arc_entry entry;
         bool over;
@@ -141,9 +142,9 @@ static enum rbe_code pick_all(struct picking *p, int fd, enum rbe_arc_type type,
 }
 
 enum rbe_code rbe_extract(int archive_fd, enum rbe_arc_type type, const struct rbe_manifest *manifest,
-                          struct rbe_pick *picks, size_t n, const char *what, struct rbe_err *e)
+                          struct rbe_pick *picks, size_t n, uint64_t memory_bytes, const char *what, struct rbe_err *e)
 {
-    rbe_auto(picking) struct picking p = {.manifest = manifest, .n = n, .left = n};
+    rbe_auto(picking) struct picking p = {.manifest = manifest, .n = n, .left = n, .memory_bytes = memory_bytes};
     struct rbe_err inner = {0};
 
     p.order = rbe_alloc_array(n, sizeof(*p.order));

@@ -17,8 +17,10 @@ struct rbe_pick {
 };
 
 /* Writes all picks, in any order. Content that the archive lacks, or that is not what the manifest says: RBE_FAULT, naming
- * the path and both hashes. `what` begins the text: "target package". */
+ * the path and both hashes. memory_bytes: what a tar.gz may take to be unpacked at once; one that takes more is read piece by
+ * piece. `what` begins the text: "target package". */
 enum rbe_code rbe_extract(int archive_fd, enum rbe_arc_type type, const struct rbe_manifest *manifest,
-                          struct rbe_pick *picks, size_t n, const char *what, struct rbe_err *e) RBE_MUST_USE;
+                          struct rbe_pick *picks, size_t n, uint64_t memory_bytes, const char *what, struct rbe_err *e)
+    RBE_MUST_USE;
 
 #endif

@@ -266,7 +266,7 @@ static enum rbe_code pick(struct state *s, const struct alias *aliases, size_t n
         picks[i] = (struct rbe_pick){.entry = aliases[i].need->entry, .fd = fd, .offset = offset};
         offset += picks[i].entry->size;
     }
-    RBE_TRY(rbe_extract(in->fd, in->type, &in->whole, picks, n, "package", e));
+    RBE_TRY(rbe_extract(in->fd, in->type, &in->whole, picks, n, 0, "package", e));
     for (size_t i = 0; i < n; i++)
         RBE_TRY(out_whole(s, aliases[i].need, fd, picks[i].offset, e));
     return RBE_OK;
