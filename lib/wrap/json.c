@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "lib/base/str.h"
 #include "lib/base/utf8.h"
 
 /* What json-c takes for an object, an array, and anything else that is one of several, beside its text: a few bytes of text may
@@ -60,6 +61,8 @@ static const char *fault_of(const char *text, size_t len, size_t *ret_names)
         } else if (quoted) {
             if ((unsigned char)c < 0x20)
                 return "control character in a string";
+            if (c == '\\' && !memchr("\"\\/bfnrtu", next, 9))
+                return "unknown escape";
             i += c == '\\';
         } else if (c == '.' || c == '+' || c == '-') {
             if (!memchr("0123456789", next, 10))
@@ -100,6 +103,31 @@ static size_t count_names(struct json_object *o)
     return n;
 }
 
+/* Writes what is beyond ASCII as escapes, because a strict json-c 0.18 takes its bytes for control characters. Valid UTF-8 in
+ * which that stands in strings alone. Ends where ret has `most` bytes, and tells how far in text that is. */
+static size_t put_ascii(const char *text, size_t len, size_t most, struct rbe_str *ret)
+{
+    size_t at = 0;
+
+    while (at < len && ret->len < most) {
+        const size_t n = rbe_utf8_sequence(text + at, len - at);
+
+        if (n == 1) {
+            rbe_str_putc(ret, text[at++]);
+            continue;
+        }
+        uint32_t c = (unsigned char)text[at] & (0x7fu >> n);
+        for (size_t i = 1; i < n; i++)
+            c = c << 6 | ((unsigned char)text[at + i] & 0x3f);
+        if (c < 0x10000)
+            rbe_str_putf(ret, "\\u%04x", (unsigned)c);
+        else
+            rbe_str_putf(ret, "\\u%04x\\u%04x", (unsigned)(0xd7c0 + (c >> 10)), (unsigned)(0xdc00 + (c & 0x3ff)));
+        at += n;
+    }
+    return at;
+}
+
 enum rbe_code rbe_json_parse(const char *text, size_t len, struct rbe_json **ret, struct rbe_err *e)
 {
     if (len > INT_MAX)
@@ -111,11 +139,15 @@ enum rbe_code rbe_json_parse(const char *text, size_t len, struct rbe_json **ret
     if (fault)
         return rbe_invalid(e, "body", "json", "not JSON: %s", fault);
 
+    rbe_auto(str) struct rbe_str ascii = {0};
+    (void)put_ascii(text, len, SIZE_MAX, &ascii);
+    if (ascii.len > INT_MAX)
+        return rbe_invalid(e, "body", "max_length", "too long for JSON");
     struct json_tokener *tok = json_tokener_new_ex(DEPTH_MAX);
     if (!tok)
         abort();
     json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
-    struct json_object *o = json_tokener_parse_ex(tok, text, (int)len);
+    struct json_object *o = json_tokener_parse_ex(tok, rbe_str_text(&ascii), (int)ascii.len);
     enum json_tokener_error error = json_tokener_get_error(tok);
     if (error == json_tokener_continue) {
         /* a number at the very end is complete only when something follows it */
@@ -126,8 +158,11 @@ enum rbe_code rbe_json_parse(const char *text, size_t len, struct rbe_json **ret
     json_tokener_free(tok);
     if (error == json_tokener_continue)
         return rbe_invalid(e, "body", "json", "not JSON: it ends too early");
-    if (error != json_tokener_success)
-        return rbe_invalid(e, "body", "json", "not JSON: %s at byte %zu", json_tokener_error_desc(error), end);
+    if (error != json_tokener_success) {
+        rbe_str_reset(&ascii);
+        return rbe_invalid(e, "body", "json", "not JSON: %s at byte %zu", json_tokener_error_desc(error),
+                           put_ascii(text, len, end, &ascii));
+    }
     /* json-c would keep the last, another reader the first. */
     if (count_names(o) != names) {
         json_object_put(o);

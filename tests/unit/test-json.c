@@ -86,12 +86,27 @@ static void test_good(void **state)
     }
 }
 
+static void test_beyond_ascii(void **state)
+{
+    static const char text[] = "\x7f\xc2\x80\xc3\xbc\xe2\x80\xa8\xef\xbf\xbd\xf0\x90\x80\x80\xf0\x9f\x98\x80\xf4\x8f\xbf\xbf";
+    rbe_autofree char *quoted = rbe_strfmt("{\"\xc3\xbc\":\"%s\"}", text);
+    rbe_autoptr(json) struct rbe_json *doc = NULL;
+    struct rbe_err e = {0};
+    struct rbe_json *none;
+
+    (void)state;
+    assert_int_equal(parse(quoted, &doc, &e), RBE_OK);
+    assert_string_equal(rbe_json_text(rbe_json_find(doc, "\xc3\xbc"), NULL), text);
+    assert_int_equal(parse("[\"\xf0\x9f\x98\x80\" 1]", &none, &e), RBE_INVALID);
+    assert_non_null(strstr(e.text, "at byte 8"));
+}
+
 static void test_bad(void **state)
 {
     (void)state;
     static const char *const bad[] = {
         "", " ", "{", "[1,]", "{\"a\":1,}", "{} x", "{} {}", "/* c */ {}", "{} // c", "{'a':1}", "nul", "NULL", "True", "NaN",
-        "Infinity", "-Infinity", "[1.]", "[1e]", "[.5]", "01", "[1 2]", "\"\x01\"", "\"a\nb\"", "\"\\x\"", "\xff", "\"\xc3\"",
+        "Infinity", "-Infinity", "[1.]", "[1e]", "[.5]", "01", "[1 2]", "\"\x01\"", "\"a\nb\"", "\"\\x\"", "\"\\\xc3\xbc\"", "\xff", "\"\xc3\"",
         "{\"a\":1,\"a\":1}", "{\"a\":1,\"\\u0061\":2}", "[{\"b\":{\"a\":null,\"c\":\":\",\"a\":null}}]",
         "{\"a\"}", "{a:1}", "[-]", "[1e+]", "\"open", "+1", "[1-2]", "[\"a\":1]",
         "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
@@ -175,7 +190,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values), cmocka_unit_test(test_members),       cmocka_unit_test(test_good),
-        cmocka_unit_test(test_bad),    cmocka_unit_test(test_large_numbers), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_beyond_ascii), cmocka_unit_test(test_bad), cmocka_unit_test(test_large_numbers),
+        cmocka_unit_test(test_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
