@@ -13,12 +13,17 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "lib/base/clock.h"
+
 enum {
     HINTS = 32,
     HEAD_S = 2,                  /* a web server that says nothing in the middle of a request's head is given up after so long */
     DISCARD = 64 * 1024,         /* so much of a body is read for nothing rather than end a kept connection */
-    LONG = 64 * 1024             /* an answer that may take long to send */
+    LONG = 64 * 1024,            /* an answer that may take long to send */
+    LAST_MS = 100                /* so long after being told to stop, requests on connections that are open are waited for */
 };
+
+#define NS_PER_MS UINT64_C(1000000)
 
 /* How a connection's reads wait: for ever, as it came, or HEAD_S. */
 enum patience { ENDLESS, SHORT };
@@ -31,7 +36,7 @@ struct rbe_fcgi {
     int in, out;                 /* of CGI */
     bool cgi, taken, broken;
     bool guarded;                /* FCGI_WEB_SERVER_ADDRS: libfcgi accepts, as it knows from whom, and nothing is kept */
-    bool drained;                /* told to stop, and has taken over what nobody else may come for */
+    uint64_t until;              /* until when requests are answered, in ns of rbe_clock_mono, once told to stop; else 0 */
     bool passed;                 /* idle connections, because this request takes long */
     enum patience patience;      /* of the present connection */
     size_t written;              /* of the present answer */
@@ -226,17 +231,21 @@ static int next_kept(struct rbe_fcgi *f)
     return -1;
 }
 
-/* Told to stop: what had been sent on kept connections until then is still answered. */
+/* Told to stop: what had been sent on connections until then is still answered. A web server does not send a request again
+ * that it began to send on a new connection, and such a one may be open without having brought it yet. */
 static int last_connection(struct rbe_fcgi *f)
 {
-    if (!f->drained)
+    const uint64_t now = rbe_clock_mono();
+
+    if (!f->until) {
         rbe_kept_adopt(&f->kept);
-    f->drained = true;
+        f->until = now + LAST_MS * NS_PER_MS;
+    }
     if (f->kept.n == 0)
         return -1;
     rbe_kept_begin(&f->kept);
     f->patience = SHORT;
-    return rbe_kept_ready(&f->kept);
+    return rbe_kept_ready(&f->kept, f->until > now ? (int)((f->until - now) / NS_PER_MS) : 0);
 }
 
 /* Reads a request's head; false when none came, and the connection is closed. */

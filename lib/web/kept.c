@@ -116,12 +116,12 @@ static int take_out(struct rbe_kept *k, size_t i)
     return fd;
 }
 
-/* Fills p with k's idle connections and tells which of them have something to read. */
-static void look(const struct rbe_kept *k, struct pollfd *p)
+/* Fills p with k's idle connections and tells which of them have something to read, at the latest after ms. */
+static void look(const struct rbe_kept *k, int ms, struct pollfd *p)
 {
     for (size_t i = 0; i < k->n; i++)
         p[i] = (struct pollfd){.fd = k->fd[i], .events = POLLIN};
-    if (poll(p, k->n, 0) < 0)
+    if (poll(p, k->n, ms) < 0)
         for (size_t i = 0; i < k->n; i++)
             p[i].revents = 0;
 }
@@ -131,7 +131,7 @@ static bool make_room(struct rbe_kept *k)
 {
     struct pollfd p[RBE_KEPT_MAX];
 
-    look(k, p);
+    look(k, 0, p);
     for (size_t i = 0; i < k->n; i++)
         if (!p[i].revents) {
             (void)close(take_out(k, i));
@@ -213,11 +213,11 @@ enum rbe_kept_event rbe_kept_wait(struct rbe_kept *k, int *ret_fd)
     }
 }
 
-int rbe_kept_ready(struct rbe_kept *k)
+int rbe_kept_ready(struct rbe_kept *k, int ms)
 {
     struct pollfd p[RBE_KEPT_MAX];
 
-    look(k, p);
+    look(k, ms, p);
     for (size_t i = 0; i < k->n; i++)
         if (p[i].revents)
             return take_out(k, i);

@@ -59,8 +59,8 @@ enum rbe_kept_event { RBE_KEPT_REQUEST, RBE_KEPT_NEW, RBE_KEPT_INTERRUPTED };
 /* Waits for a connection with something to read (REQUEST; *ret_fd, which is the caller's), for one that can be accepted
  * unless another worker is faster (NEW), or for a signal. */
 enum rbe_kept_event rbe_kept_wait(struct rbe_kept *k, int *ret_fd);
-/* One that has something to read right now, -1 when none has. */
-int rbe_kept_ready(struct rbe_kept *k);
+/* One that has something to read right now or within ms, -1 when none has. */
+int rbe_kept_ready(struct rbe_kept *k, int ms);
 /* Takes from the pool what there is room for. */
 void rbe_kept_adopt(struct rbe_kept *k);
 

@@ -407,6 +407,25 @@ static void what_was_sent_before_the_end_is_answered(void **state)
     }
 }
 
+/* A connection that was accepted and has brought nothing yet when the worker is told to stop. */
+static void a_new_connection_is_not_lost(void **state)
+{
+    (void)state;
+    for (int prefork = 0; prefork < 2; prefork++) {
+        pid_t pid = start(1, 0, prefork);
+        rbe_autoclose int kept = dial_kept(), fresh = dial(sock);
+        int status = -1;
+
+        nap(20);
+        assert_int_equal(kill(pid, SIGTERM), 0);
+        nap(5);
+        assert_int_not_equal(pid_on(fresh), 0);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        assert_true(is_closed(kept) && is_closed(fresh));
+    }
+}
+
 static volatile sig_atomic_t told;
 
 static void on_term(int signo)
@@ -490,6 +509,7 @@ int main(void)
         cmocka_unit_test(connections_outlive_their_worker),
         cmocka_unit_test(connections_outlive_a_reload),
         cmocka_unit_test(what_was_sent_before_the_end_is_answered),
+        cmocka_unit_test(a_new_connection_is_not_lost),
         cmocka_unit_test(a_busy_worker_hears_signals),
         cmocka_unit_test(idle_processes_stop_at_once),
     };
