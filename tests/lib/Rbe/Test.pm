@@ -22,6 +22,7 @@ use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 use HTTP::Tiny;
 use IO::Socket::INET;
+use IO::Socket::UNIX;
 use JSON::PP;
 use POSIX qw(:sys_wait_h);
 use Test::More;
@@ -77,9 +78,16 @@ sub must {
     return $out . $err;
 }
 
+# A port of this process's own as long as it lives. Nobody else listens on it now, and no other test will be given it: two Apaches
+# could share one port (SO_REUSEPORT), and each would get some of the other's requests. The mark is a socket without a file.
+my @port_marks;
 sub free_port {
-    my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => 0) or croak "no port: $!";
-    return $s->sockport;
+    while (1) {
+        my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => 0) or croak "no port: $!";
+        my $mark = IO::Socket::UNIX->new(Local => "\0rbe-test-port-" . $s->sockport, Listen => 1) or next;
+        push @port_marks, $mark;
+        return $s->sockport;
+    }
 }
 
 # {path => [kind, mode, sha256 or link target]} of all below a directory.
