@@ -261,6 +261,11 @@ static bool read_head(struct rbe_fcgi *f, int fd)
     if (FCGX_Accept_r(&f->fcgi) != 0)
         return false;
     (void)FCGX_Attach(&f->fcgi);
+    /* To libfcgi a head that breaks off between two variables is a whole one. */
+    if (FCGX_GetError(f->fcgi.in) != 0) {
+        FCGX_Free(&f->fcgi, 1);
+        return false;
+    }
     take_env(f, f->fcgi.envp);
     return true;
 }

@@ -90,7 +90,7 @@ void rbe_kept_release(struct rbe_kept *k)
 
 void rbe_kept_begin(struct rbe_kept *k)
 {
-    sigset_t stopping;
+    sigset_t told;
 
     if (k->on)
         return;
@@ -100,10 +100,11 @@ void rbe_kept_begin(struct rbe_kept *k)
         if (k->pool.put >= 0)
             (void)kill(getppid(), RBE_KEPT_SIGNAL);
     }
-    (void)sigemptyset(&stopping);
-    (void)sigaddset(&stopping, SIGTERM);
-    (void)sigaddset(&stopping, SIGINT);
-    (void)sigprocmask(SIG_BLOCK, &stopping, &k->waiting);
+    (void)sigemptyset(&told);
+    (void)sigaddset(&told, SIGTERM);
+    (void)sigaddset(&told, SIGINT);
+    (void)sigaddset(&told, RBE_KEPT_SIGNAL);
+    (void)sigprocmask(SIG_BLOCK, &told, &k->waiting);
     k->on = true;
 }
 

@@ -46,8 +46,8 @@ void rbe_kept_init(struct rbe_kept *k, int listen_fd, struct rbe_kept_pool pool)
 /* Passes on what is idle. */
 void rbe_kept_release(struct rbe_kept *k);
 
-/* From now on the process waits by rbe_kept_wait: the listening socket no longer blocks, and SIGTERM and SIGINT come only
- * while it waits, so that none cuts a timed read short. */
+/* From now on the process waits by rbe_kept_wait: the listening socket no longer blocks, and signals come only while
+ * it waits, so that none cuts a timed read short. */
 void rbe_kept_begin(struct rbe_kept *k);
 /* The connection has become idle: it is k's. */
 void rbe_kept_put(struct rbe_kept *k, int fd);

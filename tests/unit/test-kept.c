@@ -19,7 +19,7 @@
 #include "lib/web/serve.h"
 #include "tests/unit/fastcgi.h"
 
-enum { MANY = RBE_KEPT_MAX + 8, LARGE = 4 << 20 };
+enum { MANY = RBE_KEPT_MAX + 8, LARGE = 4 << 20, FIRST_RECORD = 16 };
 
 static char dir[64], sock[96];
 
@@ -268,16 +268,35 @@ static void half_a_request_is_given_up(void **state)
     put_request(&all, "GET", "/pid", "", KEEP);
     const uint64_t began = rbe_clock_mono();
     /* On a kept connection and on a new one. One that says nothing yet holds nobody. */
-    rbe_autoclose int other = dial(sock), silent = dial(sock);
+    rbe_autoclose int other = dial(sock), silent = dial(sock), between = dial(sock);
     assert_int_equal(send(half, all.s, 30, 0), 30);
     assert_int_equal(send(other, all.s, 5, 0), 5);
+    assert_int_equal(send(between, all.s, FIRST_RECORD, 0), FIRST_RECORD);
     assert_int_equal(pid_on(good), pid);
-    for (int i = 0; i < 1000 && !(is_closed(half) && is_closed(other)); i++)
+    for (int i = 0; i < 1500 && !(is_closed(half) && is_closed(other) && is_closed(between)); i++)
         nap(10);
-    assert_true(is_closed(half) && is_closed(other));
-    assert_in_range(rbe_clock_mono() - began, 0, UINT64_C(12000000000));
+    assert_true(is_closed(half) && is_closed(other) && is_closed(between));
+    assert_in_range(rbe_clock_mono() - began, 0, UINT64_C(15000000000));
     assert_int_equal(pid_on(good), pid);
     assert_int_equal(pid_on(silent), pid);
+    stop(pid);
+}
+
+/* The parent tells all workers when one keeps its first connection, and they may be reading. */
+static void a_signal_cuts_no_head_short(void **state)
+{
+    pid_t pid = start(1, 0, false);
+    rbe_autoclose int fd = dial_kept();
+    rbe_auto(str) struct rbe_str all = {0};
+
+    (void)state;
+    put_request(&all, "GET", "/pid", "", KEEP);
+    assert_int_equal(send(fd, all.s, FIRST_RECORD, 0), FIRST_RECORD);
+    nap(20);
+    assert_int_equal(kill(pid, RBE_KEPT_SIGNAL), 0);
+    nap(20);
+    assert_int_equal(send(fd, all.s + FIRST_RECORD, all.len - FIRST_RECORD, 0), all.len - FIRST_RECORD);
+    assert_int_equal(answered_by(fd), pid);
     stop(pid);
 }
 
@@ -503,6 +522,7 @@ int main(void)
         cmocka_unit_test(one_worker_serves_many),
         cmocka_unit_test(an_unread_body_does_not_end_it),
         cmocka_unit_test(half_a_request_is_given_up),
+        cmocka_unit_test(a_signal_cuts_no_head_short),
         cmocka_unit_test(the_oldest_of_too_many_ends),
         cmocka_unit_test(nobody_waits_for_a_slow_body),
         cmocka_unit_test(nobody_waits_for_a_slow_reader),
