@@ -16,36 +16,11 @@
 #include "lib/base/clock.h"
 #include "lib/web/kept.h"
 #include "lib/web/listen.h"
-#include "lib/web/serve.h"
-#include "tests/unit/fastcgi.h"
+#include "tests/unit/serving.h"
 
 enum { MANY = RBE_KEPT_MAX + 8, LARGE = 4 << 20, FIRST_RECORD = 16 };
 
-static char dir[64], sock[96];
-
 /* ---- a program ---- */
-
-static enum rbe_code handle_pid(void *ctx, struct rbe_req *r, struct rbe_resp *p, struct rbe_err *e)
-{
-    (void)ctx;
-    (void)r;
-    (void)e;
-    rbe_jsonw_int(rbe_resp_json(p, 0, "success"), NULL, getpid());
-    return RBE_OK;
-}
-
-/* Tells by a file that it is at work, then takes its time. */
-static enum rbe_code handle_slow(void *ctx, struct rbe_req *r, struct rbe_resp *p, struct rbe_err *e)
-{
-    rbe_autofree char *path = rbe_strfmt("%s/busy", dir);
-    int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-
-    if (fd < 0)
-        return rbe_fail_errno(e, "cannot make %s", path);
-    (void)close(fd);
-    nap(300);
-    return handle_pid(ctx, r, p, e);
-}
 
 static enum rbe_code handle_echo(void *ctx, struct rbe_req *r, struct rbe_resp *p, struct rbe_err *e)
 {
