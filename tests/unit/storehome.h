@@ -2,17 +2,13 @@
 #ifndef RBE_TESTS_STOREHOME_H
 #define RBE_TESTS_STOREHOME_H
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <setjmp.h>
-#include <cmocka.h>
 
 #include "lib/store/store.h"
 #include "lib/wrap/db.h"
+#include "tests/unit/must.h"
 
 struct home {
     char dir[256];
@@ -21,16 +17,6 @@ struct home {
     struct rbe_arena arena;
     struct rbe_err err;
 };
-
-/* The code a call gave, with its text in the output when it is not the one expected. */
-#define expect(home, want, call)                                              \
-    do {                                                                      \
-        enum rbe_code got_ = (call);                                          \
-        if (got_ != (want))                                                   \
-            print_error("%s: %s\n", #call, (home)->err.text);                 \
-        assert_int_equal(got_, (want));                                       \
-    } while (0)
-#define must(home, call) expect(home, RBE_OK, call)
 
 static inline void home_make(struct home *h)
 {

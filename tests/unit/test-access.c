@@ -1,5 +1,5 @@
 /* lib/core/access: who gets in with which token, and what is wrong with a cdk. */
-#include "tests/unit/appsite.h"
+#include "tests/unit/site.h"
 
 #include "lib/core/access.h"
 #include "lib/core/release.h"
@@ -12,22 +12,22 @@ static void grant(struct site *s, const char *name, enum rbe_scope scope, const 
 {
     struct rbe_token t = {.name = name, .scope = scope, .rid = rid, .expires_at = expires};
 
-    must(s, rbe_access_grant_token(s->app, &t, ret_text, &s->e));
+    must(s, rbe_access_grant_token(s->app, &t, ret_text, &s->err));
     assert_true(t.id > 0);
     assert_true(t.created_at > 0);
 }
 
 static enum rbe_code ask(struct site *s, const char *bearer, int64_t now, struct rbe_token *ret)
 {
-    s->e = (struct rbe_err){0};
-    return rbe_access_token(s->app, bearer, now, &s->arena, ret, &s->e);
+    s->err = (struct rbe_err){0};
+    return rbe_access_token(s->app, bearer, now, &s->arena, ret, &s->err);
 }
 
 static void make_resource(struct site *s, const char *rid, struct rbe_resource *ret)
 {
     const struct rbe_resource_draft d = {.rid = rid};
 
-    must(s, rbe_release_create(s->app, &d, &s->arena, ret, &s->e));
+    must(s, rbe_release_create(s->app, &d, &s->arena, ret, &s->err));
 }
 
 static void test_token(void **state)
@@ -60,21 +60,21 @@ static void test_token_refused(void **state)
     grant(s, "good", RBE_SCOPE_ADMIN, NULL, 0, good);
     grant(s, "old", RBE_SCOPE_ADMIN, NULL, NOW, old);
     grant(s, "revoked", RBE_SCOPE_ADMIN, NULL, 0, revoked);
-    must(s, rbe_store_begin(s->app->store, RBE_BASE_RELEASES, &s->e));
-    must(s, rbe_token_revoke(s->app->store, "revoked", NOW - 1, &s->e));
-    must(s, rbe_store_commit(s->app->store, RBE_BASE_RELEASES, &s->e));
+    must(s, rbe_store_begin(s->app->store, RBE_BASE_RELEASES, &s->err));
+    must(s, rbe_token_revoke(s->app->store, "revoked", NOW - 1, &s->err));
+    must(s, rbe_store_commit(s->app->store, RBE_BASE_RELEASES, &s->err));
     memcpy(twisted, good, sizeof(twisted));
     twisted[20] = twisted[20] == 'a' ? 'b' : 'a';
 
     const char *const bad[] = {NULL, "", "rbe_", "x", twisted, old, revoked, good + 4};
     for (size_t i = 0; i < RBE_COUNT(bad); i++) {
         assert_int_equal(ask(s, bad[i], NOW, &t), RBE_UNAUTHORIZED);
-        assert_string_equal(s->e.text, "a valid token is needed");
+        assert_string_equal(s->err.text, "a valid token is needed");
     }
     /* the name of a token that was revoked may be given again */
     grant(s, "revoked", RBE_SCOPE_ADMIN, NULL, 0, revoked);
     struct rbe_token again = {.name = "good"};
-    expect(s, RBE_REFUSED, rbe_access_grant_token(s->app, &again, twisted, &s->e));
+    expect(s, RBE_REFUSED, rbe_access_grant_token(s->app, &again, twisted, &s->err));
     /* and a refusal leaves no transaction open */
     grant(s, "next", RBE_SCOPE_ADMIN, NULL, 0, twisted);
 }
@@ -84,8 +84,8 @@ static enum rbe_code enter(struct site *s, const char *bearer, const char *addre
     const struct rbe_access_entry who = {bearer, address, NULL, now};
     struct rbe_token t;
 
-    s->e = (struct rbe_err){0};
-    return rbe_access_enter(s->app, &who, &s->arena, &t, &s->e);
+    s->err = (struct rbe_err){0};
+    return rbe_access_enter(s->app, &who, &s->arena, &t, &s->err);
 }
 
 /* Who fails too often is told to wait, whatever he says next; others there, and the same elsewhere, go on. */
@@ -101,11 +101,11 @@ static void test_enter(void **state)
         assert_int_equal(enter(s, NULL, "192.0.2.1", NOW), RBE_UNAUTHORIZED);
     for (int i = 0; i < 10; i++) {
         assert_int_equal(enter(s, "rbe_guess", "192.0.2.1", NOW), RBE_UNAUTHORIZED);
-        assert_string_equal(s->e.text, "a valid token is needed");
-        assert_int_equal(s->e.retry_after, 0);
+        assert_string_equal(s->err.text, "a valid token is needed");
+        assert_int_equal(s->err.retry_after, 0);
     }
     assert_int_equal(enter(s, "rbe_guess", "192.0.2.1", NOW), RBE_LIMITED);
-    assert_in_range(s->e.retry_after, 1, 6);
+    assert_in_range(s->err.retry_after, 1, 6);
     assert_int_equal(enter(s, other, "192.0.2.1", NOW), RBE_LIMITED);
     assert_int_equal(enter(s, NULL, "192.0.2.1", NOW), RBE_UNAUTHORIZED);
     assert_int_equal(enter(s, good, "192.0.2.1", NOW), RBE_OK);
@@ -127,12 +127,12 @@ static void test_last_use(void **state)
     } rows[] = {{NOW, NOW}, {NOW + 59, NOW}, {NOW + 60, NOW + 60}, {NOW + 90, NOW + 60}, {NOW - 500, NOW - 500}};
     for (size_t i = 0; i < RBE_COUNT(rows); i++) {
         assert_int_equal(enter(s, good, "", rows[i].at), RBE_OK);
-        must(s, rbe_usage_token(s->app->store, 1, &used, &s->e));
+        must(s, rbe_usage_token(s->app->store, 1, &used, &s->err));
         assert_int_equal(used, rows[i].noted);
     }
     /* a usage.db that is gone does not keep anybody out */
     site_close(s);
-    must(s, rbe_app_open(&s->settings, RBE_APP_READ, &s->app, &s->e));
+    must(s, rbe_app_open(&s->settings, RBE_APP_READ, &s->app, &s->err));
     assert_int_equal(unlink(path), 0);
     assert_int_equal(enter(s, good, "", NOW + 900), RBE_OK);
 }
@@ -175,16 +175,16 @@ static void put_cdk(struct site *s, const char *text, struct rbe_cdk c)
     rbe_sha256_of(text, strlen(text), c.sha256);
     c.prefix = rbe_arena_strndup(&s->arena, text, 4);
     c.created_at = NOW - 100;
-    must(s, rbe_store_begin(s->app->store, RBE_BASE_RELEASES, &s->e));
-    must(s, rbe_cdk_put(s->app->store, &c, &s->e));
-    must(s, rbe_store_commit(s->app->store, RBE_BASE_RELEASES, &s->e));
+    must(s, rbe_store_begin(s->app->store, RBE_BASE_RELEASES, &s->err));
+    must(s, rbe_cdk_put(s->app->store, &c, &s->err));
+    must(s, rbe_store_commit(s->app->store, RBE_BASE_RELEASES, &s->err));
 }
 
 static enum rbe_code verdict(struct site *s, const char *cdk, int64_t resource, struct rbe_access_verdict *ret)
 {
     const struct rbe_access_ask ask = {.cdk = cdk, .resource = resource, .now = NOW};
 
-    must(s, rbe_access_cdk(s->app, &ask, &s->arena, ret, &s->e));
+    must(s, rbe_access_cdk(s->app, &ask, &s->arena, ret, &s->err));
     return ret->code;
 }
 
@@ -248,7 +248,7 @@ static enum rbe_code use(struct site *s, const struct rbe_grant *key, bool count
     const struct rbe_access_use use = {.key = key, .counts = counts, .rid = "app", .version_name = "1", .now = now};
     struct rbe_err lost;
 
-    return rbe_access_download(s->app, &use, &s->arena, &lost, &s->e);
+    return rbe_access_download(s->app, &use, &s->arena, &lost, &s->err);
 }
 
 /* From the key on: a block counts, an expiry does not; what is used up is told at latest, and a key used again is not
@@ -273,9 +273,9 @@ static void test_download(void **state)
     expect(s, RBE_CDK_QUOTA, use(s, &second, true, NOW + 20));
     must(s, use(s, &second, false, NOW + 20));
 
-    must(s, rbe_store_begin(s->app->store, RBE_BASE_RELEASES, &s->e));
-    must(s, rbe_cdk_block(s->app->store, first.cdk, NOW, &s->e));
-    must(s, rbe_store_commit(s->app->store, RBE_BASE_RELEASES, &s->e));
+    must(s, rbe_store_begin(s->app->store, RBE_BASE_RELEASES, &s->err));
+    must(s, rbe_cdk_block(s->app->store, first.cdk, NOW, &s->err));
+    must(s, rbe_store_commit(s->app->store, RBE_BASE_RELEASES, &s->err));
     expect(s, RBE_CDK_BLOCKED, use(s, &first, true, NOW));
     expect(s, RBE_CDK_BLOCKED, use(s, &first, false, NOW));
 }

@@ -1,5 +1,5 @@
 /* lib/core/answer below lib/core/latest: what is kept, what it depends on, and when it is not trusted. */
-#include "tests/unit/apphome.h"
+#include "tests/unit/site.h"
 
 #include "lib/core/answer.h"
 #include "lib/core/demand.h"
@@ -12,20 +12,19 @@ enum { NOW = 1700000000 };
 
 /* An app that writes and, beside it, one that answers. */
 struct pair {
-    struct apphome h;
+    struct site *site;
     struct rbe_app *reader;
     struct rbe_arena arena;
 };
 
 static int setup(void **state)
 {
-    void *home;
     struct pair *p = rbe_alloc(sizeof(*p));
+    void *site;
 
-    (void)apphome_setup(&home);
-    p->h = *(struct apphome *)home;
-    free(home);
-    must(&p->h, rbe_app_open(&p->h.settings, RBE_APP_ANSWER, &p->reader, &p->h.err));
+    (void)site_setup(&site);
+    p->site = site;
+    must(p->site, rbe_app_open(&p->site->settings, RBE_APP_ANSWER, &p->reader, &p->site->err));
     *state = p;
     return 0;
 }
@@ -33,31 +32,29 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct pair *p = *state;
-    struct apphome *h = rbe_alloc(sizeof(*h));
-    void *home = h;
+    void *site = p->site;
 
     rbe_app_close(p->reader);
     rbe_arena_release(&p->arena);
-    *h = p->h;
     free(p);
-    return apphome_teardown(&home);
+    return site_teardown(&site);
 }
 
 static int64_t resource_new(struct pair *p, enum rbe_resource_access access)
 {
     struct rbe_resource r = {.rid = "my-app", .access = access, .created_at = NOW};
-    struct rbe_store *s = p->h.app->store;
+    struct rbe_store *store = p->site->app->store;
 
-    must(&p->h, rbe_store_begin(s, RBE_BASE_RELEASES, &p->h.err));
-    rbe_store_touch(s, r.rid);
-    must(&p->h, rbe_resource_put(s, &r, &p->h.err));
-    must(&p->h, rbe_store_commit(s, RBE_BASE_RELEASES, &p->h.err));
+    must(p->site, rbe_store_begin(store, RBE_BASE_RELEASES, &p->site->err));
+    rbe_store_touch(store, r.rid);
+    must(p->site, rbe_resource_put(store, &r, &p->site->err));
+    must(p->site, rbe_store_commit(store, RBE_BASE_RELEASES, &p->site->err));
     return r.id;
 }
 
 static void publish(struct pair *p, int64_t resource, const char *name)
 {
-    struct rbe_store *s = p->h.app->store;
+    struct rbe_store *store = p->site->app->store;
     struct rbe_verkey key;
 
     rbe_verkey_of(name, &key);
@@ -65,13 +62,13 @@ static void publish(struct pair *p, int64_t resource, const char *name)
                             .order_len = key.len, .release_note = name, .custom_data = "", .created_at = NOW};
     struct rbe_package k = {.file_type = "zip", .path = name, .size = 1000, .files = 1, .created_at = NOW};
     memset(k.tree, 7, sizeof(k.tree));
-    must(&p->h, rbe_store_begin(s, RBE_BASE_RELEASES, &p->h.err));
-    rbe_store_touch(s, "my-app");
-    must(&p->h, rbe_version_put(s, &v, &p->h.err));
+    must(p->site, rbe_store_begin(store, RBE_BASE_RELEASES, &p->site->err));
+    rbe_store_touch(store, "my-app");
+    must(p->site, rbe_version_put(store, &v, &p->site->err));
     k.version = v.id;
-    must(&p->h, rbe_package_put(s, &k, &p->h.err));
-    must(&p->h, rbe_offer_refresh(s, resource, &p->h.err));
-    must(&p->h, rbe_store_commit(s, RBE_BASE_RELEASES, &p->h.err));
+    must(p->site, rbe_package_put(store, &k, &p->site->err));
+    must(p->site, rbe_offer_refresh(store, resource, &p->site->err));
+    must(p->site, rbe_store_commit(store, RBE_BASE_RELEASES, &p->site->err));
 }
 
 static struct rbe_question question(const char *current)
@@ -86,7 +83,7 @@ static struct rbe_latest ask_at(struct pair *p, const char *current, int64_t now
 
     q.now = now;
     rbe_arena_reset(&p->arena);
-    must(&p->h, rbe_latest_find(p->reader, &q, &p->arena, &l, &p->h.err));
+    must(p->site, rbe_latest_find(p->reader, &q, &p->arena, &l, &p->site->err));
     return l;
 }
 
@@ -177,7 +174,7 @@ static void test_absence_is_kept_until_there_is_something(void **state)
     struct rbe_latest l;
 
     for (int i = 0; i < 2; i++)
-        expect(&p->h, RBE_NOTFOUND, rbe_latest_find(p->reader, &q, &p->arena, &l, &p->h.err));
+        expect(p->site, RBE_NOTFOUND, rbe_latest_find(p->reader, &q, &p->arena, &l, &p->site->err));
     assert_int_equal(rbe_answer_find(p->reader, &q, &l), RBE_ANSWER_ABSENT);
     publish(p, resource_new(p, RBE_ACCESS_PUBLIC), "1.0.0");
     assert_string_equal(ask_at(p, "", NOW).version_name, "1.0.0");
@@ -191,7 +188,7 @@ static void test_foreign_changes_within_a_second(void **state)
     publish(p, resource_new(p, RBE_ACCESS_PUBLIC), "1.0.0");
     (void)ask_at(p, "", NOW);
     (void)ask_at(p, "", NOW + 1);
-    apphome_sql(&p->h, "UPDATE version SET release_note = 'by hand'");
+    site_sql(p->site, "rbe.db", "UPDATE version SET release_note = 'by hand'");
     assert_string_equal(ask_at(p, "", NOW + 2).release_note, "by hand");
 }
 
@@ -202,7 +199,7 @@ static void test_a_clock_that_jumps(void **state)
 
     publish(p, resource_new(p, RBE_ACCESS_PUBLIC), "1.0.0");
     (void)ask_at(p, "", NOW);
-    apphome_sql(&p->h, "UPDATE version SET release_note = 'by hand'");
+    site_sql(p->site, "rbe.db", "UPDATE version SET release_note = 'by hand'");
     assert_string_equal(ask_at(p, "", NOW - 3600).release_note, "by hand");
 }
 
@@ -220,7 +217,7 @@ static void test_rights_are_looked_at_each_time(void **state)
         assert_int_equal(l.file_size, 0);
         assert_int_equal(l.grant.package, 0);
         q.cdk = "0123456789ABCDEFGHJKMNPQRS";
-        must(&p->h, rbe_latest_find(p->reader, &q, &p->arena, &l, &p->h.err));
+        must(p->site, rbe_latest_find(p->reader, &q, &p->arena, &l, &p->site->err));
         assert_int_equal(l.verdict, RBE_CDK_INVALID);
         assert_int_equal(l.update, RBE_UPDATE_UNTOLD);
     }
@@ -235,15 +232,15 @@ static void test_workers_share_what_they_read(void **state)
     rbe_autoptr(pool) struct rbe_pool *pool = NULL;
     struct rbe_latest l;
 
-    must(&p->h, rbe_answers_pool(&p->h.settings, 2, &pool, &p->h.err));
-    must(&p->h, rbe_app_open(&p->h.settings, RBE_APP_ANSWER, &other, &p->h.err));
+    must(p->site, rbe_answers_pool(&p->site->settings, 2, &pool, &p->site->err));
+    must(p->site, rbe_app_open(&p->site->settings, RBE_APP_ANSWER, &other, &p->site->err));
     rbe_answers_join(reader, pool);
     rbe_answers_join(other, pool);
     none.rid = "another-app";
     int64_t resource = resource_new(p, RBE_ACCESS_CDK);
     publish(p, resource, "1.1.0");
     (void)ask_at(p, "1.0.0", NOW);
-    expect(&p->h, RBE_NOTFOUND, rbe_latest_find(reader, &none, &p->arena, &l, &p->h.err));
+    expect(p->site, RBE_NOTFOUND, rbe_latest_find(reader, &none, &p->arena, &l, &p->site->err));
     assert_int_equal(rbe_answer_find(other, &q, &l), RBE_ANSWER_RECORD);
     assert_string_equal(l.version_name, "1.1.0");
     assert_string_equal(l.release_note, "1.1.0");
@@ -303,8 +300,8 @@ static void test_without_a_table_all_is_answered_too(void **state)
 
     rbe_app_close(p->reader);
     p->reader = NULL;
-    p->h.settings.cache.answers = 0;
-    must(&p->h, rbe_app_open(&p->h.settings, RBE_APP_ANSWER, &p->reader, &p->h.err));
+    p->site->settings.cache.answers = 0;
+    must(p->site, rbe_app_open(&p->site->settings, RBE_APP_ANSWER, &p->reader, &p->site->err));
     assert_null(p->reader->answers);
     publish(p, resource_new(p, RBE_ACCESS_PUBLIC), "1.0.0");
     assert_string_equal(ask_at(p, "", NOW).version_name, "1.0.0");

@@ -1,5 +1,5 @@
 /* One try of a job: its outcome comes back from a process of its own, and what kills that process kills nothing else. */
-#include "tests/unit/apphome.h"
+#include "tests/unit/site.h"
 
 #include <signal.h>
 #include <sys/mman.h>
@@ -92,31 +92,31 @@ static enum rbe_code stays(struct rbe_app *app, struct rbe_job *j, struct rbe_ar
     return RBE_OK;
 }
 
-static enum rbe_code attempt(struct apphome *h, struct rbe_duty duty, struct rbe_job *j, const char **note)
+static enum rbe_code attempt(struct site *s, struct rbe_duty duty, struct rbe_job *j, const char **note)
 {
     const struct rbe_attempt a = {.duty = &duty};
 
-    h->err = (struct rbe_err){0};
-    return rbe_attempt_run(h->app, &a, j, &h->arena, note, &h->err);
+    s->err = (struct rbe_err){0};
+    return rbe_attempt_run(s->app, &a, j, &s->arena, note, &s->err);
 }
 
 static void test_outcome(void **state)
 {
-    struct apphome *h = *state;
+    struct site *s = *state;
 
     for (int apart = 0; apart < 2; apart++) {
         struct rbe_job j = {.subject = apart ? "apart" : "here", .bytes = 5};
         const char *note, *seen;
 
-        must(h, attempt(h, (struct rbe_duty){.name = "t", .run = good, .apart = apart}, &j, &note));
+        must(s, attempt(s, (struct rbe_duty){.name = "t", .run = good, .apart = apart}, &j, &note));
         assert_string_equal(note, apart ? "made apart" : "made here");
         assert_int_equal(j.bytes, 77);
-        must(h, rbe_store_meta_find(h->app->store, "seen", &h->arena, &seen, &h->err));
+        must(s, rbe_store_meta_find(s->app->store, "seen", &s->arena, &seen, &s->err));
         assert_string_equal(seen, j.subject);
-        expect(h, RBE_INVALID, attempt(h, (struct rbe_duty){.name = "t", .run = bad, .apart = apart}, &j, &note));
+        expect(s, RBE_INVALID, attempt(s, (struct rbe_duty){.name = "t", .run = bad, .apart = apart}, &j, &note));
         assert_string_equal(note, "");
-        assert_int_equal(h->err.violations, 1);
-        assert_string_equal(h->err.violation[0].message, apart ? "apart is broken" : "here is broken");
+        assert_int_equal(s->err.violations, 1);
+        assert_string_equal(s->err.violation[0].message, apart ? "apart is broken" : "here is broken");
         assert_int_equal(j.bytes, 0);
     }
 }
@@ -126,27 +126,27 @@ static void test_killed(void **state)
     static const struct {
         const char *how, *why;
     } cases[] = {{"kill", "killed by signal 9"}, {"segv", "killed by signal 11"}, {"exit", "ended with status 3"}};
-    struct apphome *h = *state;
+    struct site *s = *state;
 
     for (size_t i = 0; i < RBE_COUNT(cases); i++) {
         struct rbe_job j = {.subject = cases[i].how};
         const char *note, *seen;
 
-        expect(h, RBE_UNAVAILABLE, attempt(h, (struct rbe_duty){.name = "t", .run = crashes, .apart = true}, &j, &note));
-        if (!strstr(h->err.text, cases[i].why))
-            fail_msg("%s: %s", cases[i].how, h->err.text);
+        expect(s, RBE_UNAVAILABLE, attempt(s, (struct rbe_duty){.name = "t", .run = crashes, .apart = true}, &j, &note));
+        if (!strstr(s->err.text, cases[i].why))
+            fail_msg("%s: %s", cases[i].how, s->err.text);
         /* the databases are open again */
-        must(h, rbe_store_meta_find(h->app->store, "seen", &h->arena, &seen, &h->err));
+        must(s, rbe_store_meta_find(s->app->store, "seen", &s->arena, &seen, &s->err));
     }
 }
 
 static void test_cost(void **state)
 {
-    struct apphome *h = *state;
+    struct site *s = *state;
     struct rbe_job j = {.subject = "x"};
     const char *note;
 
-    must(h, attempt(h, (struct rbe_duty){.name = "t", .run = hungry, .apart = true}, &j, &note));
+    must(s, attempt(s, (struct rbe_duty){.name = "t", .run = hungry, .apart = true}, &j, &note));
     assert_true(j.rss_bytes >= INT64_C(96) << 20);
     assert_true(j.cpu_ms > 0);
 }
@@ -158,14 +158,14 @@ static void count(void *arg)
 
 static void test_beats(void **state)
 {
-    struct apphome *h = *state;
+    struct site *s = *state;
     const struct rbe_duty duty = {.name = "t", .run = slow, .apart = true};
     struct rbe_job j = {.subject = "x"};
     const char *note;
     int beats = 0;
     const struct rbe_attempt a = {.duty = &duty, .beat = count, .arg = &beats, .beat_seconds = 1};
 
-    must(h, rbe_attempt_run(h->app, &a, &j, &h->arena, &note, &h->err));
+    must(s, rbe_attempt_run(s->app, &a, &j, &s->arena, &note, &s->err));
     assert_in_range(beats, 1, 3);
 }
 
@@ -173,18 +173,18 @@ static void test_beats(void **state)
 static void test_goes_with_its_worker(void **state)
 {
     static const struct timespec moment = {.tv_nsec = 20000000};
-    struct apphome *h = *state;
+    struct site *s = *state;
     int status;
 
     shared_pid = mmap(NULL, sizeof(*shared_pid), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(shared_pid != MAP_FAILED);
-    rbe_app_detach(h->app);
+    rbe_app_detach(s->app);
     pid_t worker = fork();
     if (worker == 0) {
         struct rbe_job j = {.subject = "x"};
         const char *note;
 
-        (void)attempt(h, (struct rbe_duty){.name = "t", .run = stays, .apart = true}, &j, &note);
+        (void)attempt(s, (struct rbe_duty){.name = "t", .run = stays, .apart = true}, &j, &note);
         _exit(1);
     }
     for (int i = 0; i < 500 && !*(volatile pid_t *)shared_pid; i++)
@@ -197,12 +197,12 @@ static void test_goes_with_its_worker(void **state)
         (void)nanosleep(&moment, NULL);
     assert_false(rbe_process_alive(child, 0));
     (void)munmap(shared_pid, sizeof(*shared_pid));
-    must(h, rbe_app_reopen(h->app, &h->err));
+    must(s, rbe_app_reopen(s->app, &s->err));
 }
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, apphome_setup, apphome_teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, site_setup, site_teardown)
     const struct CMUnitTest tests[] = {
         T(test_outcome), T(test_killed), T(test_cost), T(test_beats), T(test_goes_with_its_worker),
     };

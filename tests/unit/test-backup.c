@@ -1,5 +1,5 @@
 /* Backup and restore: what goes in comes out, and nothing else is taken for a backup. */
-#include "tests/unit/installation.h"
+#include "tests/unit/releases.h"
 
 #include <sys/file.h>
 #include <sys/wait.h>
@@ -9,6 +9,7 @@
 #include "lib/core/purge.h"
 #include "lib/core/verify.h"
 #include "lib/store/job.h"
+#include "lib/wrap/arc.h"
 
 enum { RELEASES = 3 };
 

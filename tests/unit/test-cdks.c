@@ -1,5 +1,5 @@
 /* lib/core/cdks: making, looking, blocking. */
-#include "tests/unit/appsite.h"
+#include "tests/unit/site.h"
 
 #include "lib/core/cdks.h"
 #include "lib/core/release.h"
@@ -21,15 +21,15 @@ static void test_make(void **state)
     struct rbe_cdks_row row;
     struct rbe_resource r;
 
-    must(s, rbe_release_create(s->app, &draft, &s->arena, &r, &s->e));
+    must(s, rbe_release_create(s->app, &draft, &s->arena, &r, &s->err));
     like.resource = r.id;
-    must(s, rbe_cdks_make(s->app, &like, MANY, &s->arena, &made, &s->e));
+    must(s, rbe_cdks_make(s->app, &like, MANY, &s->arena, &made, &s->err));
     for (int i = 0; i < MANY; i++) {
         assert_int_equal(made[i].id, i + 1);
         assert_true(rbe_cdks_normal(made[i].text, normal));
         assert_string_equal(made[i].text, normal);
     }
-    must(s, rbe_cdks_get(s->app, made[7].text, NOW, &s->arena, &row, &s->e));
+    must(s, rbe_cdks_get(s->app, made[7].text, NOW, &s->arena, &row, &s->err));
     assert_int_equal(row.cdk.id, made[7].id);
     assert_memory_equal(row.cdk.prefix, made[7].text, 5 - 1);
     assert_int_equal(strlen(row.cdk.prefix), RBE_CDK_PREFIX);
@@ -42,10 +42,10 @@ static void test_make(void **state)
 
     /* all or none */
     like.resource = 99;
-    assert_int_not_equal(rbe_cdks_make(s->app, &like, 2, &s->arena, &made, &s->e), RBE_OK);
+    assert_int_not_equal(rbe_cdks_make(s->app, &like, 2, &s->arena, &made, &s->err), RBE_OK);
     like.resource = 0;
-    expect(s, RBE_REFUSED, rbe_cdks_make(s->app, &like, RBE_CDKS_MAX + 1, &s->arena, &made, &s->e));
-    must(s, rbe_cdks_make(s->app, &like, 1, &s->arena, &made, &s->e));
+    expect(s, RBE_REFUSED, rbe_cdks_make(s->app, &like, RBE_CDKS_MAX + 1, &s->arena, &made, &s->err));
+    must(s, rbe_cdks_make(s->app, &like, 1, &s->arena, &made, &s->err));
     assert_int_equal(made[0].id, MANY + 1);
 }
 
@@ -57,29 +57,29 @@ static void test_look_and_block(void **state)
     struct rbe_cdks_row row, *page;
     size_t n;
 
-    must(s, rbe_cdks_make(s->app, &like, 3, &s->arena, &made, &s->e));
-    must(s, rbe_cdks_get(s->app, "2", NOW, &s->arena, &row, &s->e));
+    must(s, rbe_cdks_make(s->app, &like, 3, &s->arena, &made, &s->err));
+    must(s, rbe_cdks_get(s->app, "2", NOW, &s->arena, &row, &s->err));
     assert_string_equal(rbe_cdks_state(&row.cdk, NOW), "good");
     assert_string_equal(rbe_cdks_state(&row.cdk, NOW + 5), "expired");
-    must(s, rbe_cdks_block(s->app, made[1].text, true, NOW + 1, &s->arena, &row, &s->e));
+    must(s, rbe_cdks_block(s->app, made[1].text, true, NOW + 1, &s->arena, &row, &s->err));
     assert_int_equal(row.cdk.id, 2);
     assert_string_equal(rbe_cdks_state(&row.cdk, NOW), "blocked");
-    must(s, rbe_cdks_block(s->app, "2", true, NOW + 2, &s->arena, &row, &s->e));
-    must(s, rbe_cdks_list(s->app, 1, 10, NOW, &s->arena, &page, &n, &s->e));
+    must(s, rbe_cdks_block(s->app, "2", true, NOW + 2, &s->arena, &row, &s->err));
+    must(s, rbe_cdks_list(s->app, 1, 10, NOW, &s->arena, &page, &n, &s->err));
     assert_int_equal(n, 2);
     assert_int_equal(page[0].cdk.blocked_at, NOW + 1);
     assert_int_equal(page[1].cdk.blocked_at, 0);
-    must(s, rbe_cdks_block(s->app, "2", false, NOW, &s->arena, &row, &s->e));
+    must(s, rbe_cdks_block(s->app, "2", false, NOW, &s->arena, &row, &s->err));
     assert_int_equal(row.cdk.blocked_at, 0);
-    must(s, rbe_cdks_block(s->app, "2", false, NOW, &s->arena, &row, &s->e));
+    must(s, rbe_cdks_block(s->app, "2", false, NOW, &s->arena, &row, &s->err));
 
-    expect(s, RBE_NOTFOUND, rbe_cdks_get(s->app, "4", NOW, &s->arena, &row, &s->e));
-    expect(s, RBE_NOTFOUND, rbe_cdks_block(s->app, "4", true, NOW, &s->arena, &row, &s->e));
-    expect(s, RBE_NOTFOUND, rbe_cdks_get(s->app, "00000000000000000000000000", NOW, &s->arena, &row, &s->e));
-    expect(s, RBE_REFUSED, rbe_cdks_get(s->app, "ABCD", NOW, &s->arena, &row, &s->e));
-    assert_null(strstr(s->e.text, "ABCD"));
+    expect(s, RBE_NOTFOUND, rbe_cdks_get(s->app, "4", NOW, &s->arena, &row, &s->err));
+    expect(s, RBE_NOTFOUND, rbe_cdks_block(s->app, "4", true, NOW, &s->arena, &row, &s->err));
+    expect(s, RBE_NOTFOUND, rbe_cdks_get(s->app, "00000000000000000000000000", NOW, &s->arena, &row, &s->err));
+    expect(s, RBE_REFUSED, rbe_cdks_get(s->app, "ABCD", NOW, &s->arena, &row, &s->err));
+    assert_null(strstr(s->err.text, "ABCD"));
     /* no transaction is left open */
-    must(s, rbe_cdks_make(s->app, &like, 1, &s->arena, &made, &s->e));
+    must(s, rbe_cdks_make(s->app, &like, 1, &s->arena, &made, &s->err));
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 /* lib/core/commons and lib/core/limit over a real memcached: buckets of two machines, their clocks, a server that goes. */
-#include "tests/unit/appsite.h"
+#include "tests/unit/site.h"
 #include "tests/unit/memcached.h"
 
 #include "lib/base/clock.h"
@@ -30,7 +30,7 @@ static int set_up(void **state)
     for (int i = 0; i < 2; i++) {
         (void)site_setup((void **)&p->site[i]);
         p->site[i]->settings.memcached.servers = (struct rbe_conf_list){.v = p->servers, .n = 1};
-        must(p->site[i], rbe_limit_open(p->site[i]->app, &p->site[i]->e));
+        must(p->site[i], rbe_limit_open(p->site[i]->app, &p->site[i]->err));
     }
     p->one = p->site[0]->app->commons;
     p->two = p->site[1]->app->commons;
@@ -199,8 +199,8 @@ static void test_limits(void **state)
 
     assert_int_equal(taken(a, RBE_LIMIT_FAILED, "2001:db8:0:1::1"), 10);
     assert_int_equal(taken(b, RBE_LIMIT_FAILED, "2001:db8:0:1:ffff:ffff:ffff:ffff"), 0);
-    expect(b, RBE_LIMITED, rbe_limit_look(b->app, RBE_LIMIT_FAILED, "2001:db8:0:1::2", &b->e));
-    assert_in_range(b->e.retry_after, 1, 6);
+    expect(b, RBE_LIMITED, rbe_limit_look(b->app, RBE_LIMIT_FAILED, "2001:db8:0:1::2", &b->err));
+    assert_in_range(b->err.retry_after, 1, 6);
     assert_int_equal(taken(b, RBE_LIMIT_FAILED, "192.0.2.1"), 10);
     assert_int_equal(taken(a, RBE_LIMIT_FAILED, "::ffff:192.0.2.1"), 0);
     rbe_limit_trust(a->app, "192.0.2.1", "one", 3);

@@ -1,5 +1,5 @@
 /* Incrementals as jobs: what is built, and what is thrown away. */
-#include "tests/unit/installation.h"
+#include "tests/unit/releases.h"
 
 #include "lib/core/delta.h"
 

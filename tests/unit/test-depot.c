@@ -1,5 +1,5 @@
 /* lib/core/depot: names of packages, and that a package is there whole or not at all. */
-#include "tests/unit/appsite.h"
+#include "tests/unit/site.h"
 
 #include "lib/core/depot.h"
 
@@ -8,10 +8,8 @@ static const char *const name = "my-app-1.0.0-linux-amd64.zip";
 /* A file below tmp/ that holds text. */
 static const char *loose_file(struct site *s, const char *text)
 {
-    const char *path = site_path(s, "tmp/upload-1");
-
-    site_write(path, text, strlen(text));
-    return path;
+    scratch_text(s->dir, "tmp/upload-1", text);
+    return site_path(s, "tmp/upload-1");
 }
 
 static void make_manifest(struct site *s, struct rbe_manifest *m)
@@ -19,7 +17,7 @@ static void make_manifest(struct site *s, struct rbe_manifest *m)
     const struct rbe_entry entry = {.path = "a b/\xc3\xb6.txt", .kind = RBE_KIND_FILE, .mode = 0644, .size = 3};
 
     rbe_manifest_add(m, &entry);
-    must(s, rbe_manifest_seal(m, &s->e));
+    must(s, rbe_manifest_seal(m, &s->err));
 }
 
 static void test_names(void **state)
@@ -59,23 +57,23 @@ static void test_put(void **state)
     struct stat st;
 
     make_manifest(s, &m);
-    must(s, rbe_depot_put(s->app, loose, name, &m, &s->arena, &path, &s->e));
+    must(s, rbe_depot_put(s->app, loose, name, &m, &s->arena, &path, &s->err));
     assert_int_equal(strlen(path), 2 + 32 + 1 + strlen(name));
     assert_memory_equal(path, "p/", 2);
     assert_string_equal(path + 35, name);
     assert_int_equal(access(loose, F_OK), -1);
     assert_int_equal(site_count(s, "tmp"), 0);
-    must(s, rbe_file_get(rbe_depot_path(s->app, &s->arena, path), 100, &bytes, &s->e));
+    must(s, rbe_file_get(rbe_depot_path(s->app, &s->arena, path), 100, &bytes, &s->err));
     assert_string_equal(rbe_str_text(&bytes), "content");
-    must(s, rbe_depot_open(s->app, &(struct rbe_package){.path = path, .size = 7}, &fd, &s->e));
+    must(s, rbe_depot_open(s->app, &(struct rbe_package){.path = path, .size = 7}, &fd, &s->err));
     assert_int_equal(fstat(fd, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0644);
     int other = -1;
-    expect(s, RBE_FAULT, rbe_depot_open(s->app, &(struct rbe_package){.path = path, .size = 8}, &other, &s->e));
-    assert_non_null(strstr(s->e.text, "holds 7 bytes in place of 8"));
+    expect(s, RBE_FAULT, rbe_depot_open(s->app, &(struct rbe_package){.path = path, .size = 8}, &other, &s->err));
+    assert_non_null(strstr(s->err.text, "holds 7 bytes in place of 8"));
     assert_int_equal(other, -1);
 
-    must(s, rbe_depot_manifest(s->app, path, &again, &s->e));
+    must(s, rbe_depot_manifest(s->app, path, &again, &s->err));
     assert_int_equal(again.n, m.n);
     assert_non_null(rbe_manifest_find(&again, "a b/\xc3\xb6.txt"));
 
@@ -95,7 +93,7 @@ static void test_modes(void **state)
 
     make_manifest(s, &m);
     mode_t old = umask(077);
-    enum rbe_code code = rbe_depot_put(s->app, loose_file(s, "x"), name, &m, &s->arena, &path, &s->e);
+    enum rbe_code code = rbe_depot_put(s->app, loose_file(s, "x"), name, &m, &s->arena, &path, &s->err);
     umask(old);
     must(s, code);
     char *dir = rbe_arena_strdup(&s->arena, rbe_depot_path(s->app, &s->arena, path));
@@ -119,18 +117,18 @@ static void test_put_fails(void **state)
     make_manifest(s, &m);
     memset(long_name, 'n', sizeof(long_name) - 1);
     long_name[sizeof(long_name) - 1] = '\0';
-    expect(s, RBE_FAULT, rbe_depot_put(s->app, loose, long_name, &m, &s->arena, &path, &s->e));
+    expect(s, RBE_FAULT, rbe_depot_put(s->app, loose, long_name, &m, &s->arena, &path, &s->err));
     assert_int_equal(site_count(s, "tmp"), 1);
 
     assert_int_equal(rmdir(site_path(s, "packages/p")), 0);
-    expect(s, RBE_FAULT, rbe_depot_put(s->app, loose, name, &m, &s->arena, &path, &s->e));
+    expect(s, RBE_FAULT, rbe_depot_put(s->app, loose, name, &m, &s->arena, &path, &s->err));
     assert_int_equal(access(loose, F_OK), 0);
     assert_int_equal(site_count(s, "tmp"), 1);
     assert_int_equal(mkdir(site_path(s, "packages/p"), 0755), 0);
 
-    expect(s, RBE_FAULT, rbe_depot_put(s->app, site_path(s, "tmp/absent"), name, &m, &s->arena, &path, &s->e));
+    expect(s, RBE_FAULT, rbe_depot_put(s->app, site_path(s, "tmp/absent"), name, &m, &s->arena, &path, &s->err));
     assert_int_equal(site_count(s, "tmp"), 1);
-    must(s, rbe_depot_put(s->app, loose, name, &m, &s->arena, &path, &s->e));
+    must(s, rbe_depot_put(s->app, loose, name, &m, &s->arena, &path, &s->err));
 }
 
 /* What a row names and the disk has not is a fault of ours, and a path of another form opens nothing. */
@@ -145,8 +143,8 @@ static void test_missing(void **state)
     int fd = -1;
 
     for (size_t i = 0; i < RBE_COUNT(paths); i++) {
-        expect(s, RBE_FAULT, rbe_depot_open(s->app, &(struct rbe_package){.path = paths[i]}, &fd, &s->e));
-        expect(s, RBE_FAULT, rbe_depot_manifest(s->app, paths[i], &m, &s->e));
+        expect(s, RBE_FAULT, rbe_depot_open(s->app, &(struct rbe_package){.path = paths[i]}, &fd, &s->err));
+        expect(s, RBE_FAULT, rbe_depot_manifest(s->app, paths[i], &m, &s->err));
         rbe_depot_drop(s->app, paths[i]);
     }
     assert_int_equal(access(site_path(s, "rbe.yaml"), F_OK), 0);
@@ -160,11 +158,11 @@ static void test_bad_manifest(void **state)
     const char *path = NULL;
 
     make_manifest(s, &m);
-    must(s, rbe_depot_put(s->app, loose_file(s, "x"), name, &m, &s->arena, &path, &s->e));
+    must(s, rbe_depot_put(s->app, loose_file(s, "x"), name, &m, &s->arena, &path, &s->err));
     const char *file = site_path(s, rbe_arena_strfmt(&s->arena, "packages/%.34s/manifest", path));
-    site_write(file, "rubbish\n", 8);
-    expect(s, RBE_FAULT, rbe_depot_manifest(s->app, path, &again, &s->e));
-    assert_non_null(strstr(s->e.text, file));
+    must(s, rbe_file_put(file, "rubbish\n", 8, 0600, &s->err));
+    expect(s, RBE_FAULT, rbe_depot_manifest(s->app, path, &again, &s->err));
+    assert_non_null(strstr(s->err.text, file));
 }
 
 int main(void)

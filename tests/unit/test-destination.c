@@ -1,5 +1,5 @@
 /* lib/core/destination: shares of ten thousand downloads, regions, and places that cannot be used. Seeds are fixed. */
-#include "tests/unit/apphome.h"
+#include "tests/unit/site.h"
 
 #include "lib/core/destination.h"
 #include "lib/store/mirror.h"
@@ -8,34 +8,34 @@ enum { NOW = 1700000000, TURNS = 10000, PLACES_MAX = 8 };
 
 static const struct rbe_package package = {.id = 1, .path = "p/0123/app.zip"};
 
-static void use(struct apphome *h, const char *settings)
+static void use(struct site *s, const char *settings)
 {
     rbe_autofree char *text = rbe_strfmt("instance:\n  data_dir: .\nauth:\n  sign_secret: a secret of the tests\n%s",
                                          settings);
 
-    rbe_app_close(h->app);
-    h->app = NULL;
-    apphome_configure(h, text);
-    must(h, rbe_app_open(&h->settings, RBE_APP_READ, &h->app, &h->err));
-    must(h, rbe_destination_open(h->app, &h->err));
-    rbe_destination_seed(h->app->destination, 20260115);
+    rbe_app_close(s->app);
+    s->app = NULL;
+    site_configure(s, text);
+    must(s, rbe_app_open(&s->settings, RBE_APP_READ, &s->app, &s->err));
+    must(s, rbe_destination_open(s->app, &s->err));
+    rbe_destination_seed(s->app->destination, 20260115);
 }
 
-static const char *find(struct apphome *h, const char *region, int64_t now)
+static const char *find(struct site *s, const char *region, int64_t now)
 {
     const struct rbe_destination_query q = {.package = &package, .region = region, .now = now};
     const char *url;
 
-    must(h, rbe_destination_find(h->app, &q, &h->arena, &url, &h->err));
+    must(s, rbe_destination_find(s->app, &q, &s->arena, &url, &s->err));
     return url;
 }
 
 /* How many of TURNS downloads go to each of the places, named by what their URLs begin with; NULL is this server. */
-static void count(struct apphome *h, const char *region, const char *const *places, size_t n, int *counts)
+static void count(struct site *s, const char *region, const char *const *places, size_t n, int *counts)
 {
     memset(counts, 0, n * sizeof(*counts));
     for (int i = 0; i < TURNS; i++) {
-        const char *url = find(h, region, NOW);
+        const char *url = find(s, region, NOW);
         size_t k = 0;
 
         while (k < n && !(places[k] && url ? strncmp(url, places[k], strlen(places[k])) == 0 : places[k] == url))
@@ -43,7 +43,7 @@ static void count(struct apphome *h, const char *region, const char *const *plac
         if (k == n)
             fail_msg("%s was not expected", url ? url : "this server");
         counts[k]++;
-        rbe_arena_reset(&h->arena);
+        rbe_arena_reset(&s->arena);
     }
 }
 
@@ -70,32 +70,32 @@ static void assert_shares(const int *counts, const double *shares, size_t n)
         fail_msg("chi-square is %.2f, over %.2f", chi, quantile[freedom - 1]);
 }
 
-#define CHECK(h, region, places, ...)                                          \
+#define CHECK(s, region, places, ...)                                          \
     do {                                                                       \
         const double shares_[] = {__VA_ARGS__};                                \
         int counts_[PLACES_MAX];                                               \
         assert_int_equal(RBE_COUNT(shares_), RBE_COUNT(places));               \
-        count((h), (region), (places), RBE_COUNT(places), counts_);            \
+        count((s), (region), (places), RBE_COUNT(places), counts_);            \
         assert_shares(counts_, shares_, RBE_COUNT(places));                    \
     } while (0)
 
 static void test_nothing(void **state)
 {
-    struct apphome *h = *state;
+    struct site *s = *state;
 
-    use(h, "");
-    assert_null(find(h, "default", NOW));
-    use(h, "extra:\n  download_prefix_info: {default: [], eu: [{url: 'https://eu.example', weight: 0}]}\n");
-    assert_null(find(h, "eu", NOW));
+    use(s, "");
+    assert_null(find(s, "default", NOW));
+    use(s, "extra:\n  download_prefix_info: {default: [], eu: [{url: 'https://eu.example', weight: 0}]}\n");
+    assert_null(find(s, "eu", NOW));
 }
 
 static void test_shares(void **state)
 {
     static const char *const places[] = {"https://cdn.example/", "https://a.example/", "https://b.example/",
                                          "https://c.example/x/", "https://off.example/", "https://eu.example/"};
-    struct apphome *h = *state;
+    struct site *s = *state;
 
-    use(h, "extra:\n"
+    use(s, "extra:\n"
            "  cdn_prefix: https://cdn.example\n"
            "  distribute_cdn_ratio: 37\n"
            "  distribute_cdn_region: [default, us]\n"
@@ -108,60 +108,60 @@ static void test_shares(void **state)
            "    eu:\n"
            "    - {url: https://eu.example, weight: 3}\n"
            "    - {url: https://b.example, weight: 1}\n");
-    CHECK(h, "default", places, 37, 63 * 1. / 8, 63 * 2. / 8, 63 * 5. / 8, 0, 0);
+    CHECK(s, "default", places, 37, 63 * 1. / 8, 63 * 2. / 8, 63 * 5. / 8, 0, 0);
     /* unknown ones are default; us may use the CDN and has no places of its own */
-    CHECK(h, "nowhere", places, 37, 63 * 1. / 8, 63 * 2. / 8, 63 * 5. / 8, 0, 0);
-    CHECK(h, "us", places, 37, 63 * 1. / 8, 63 * 2. / 8, 63 * 5. / 8, 0, 0);
-    CHECK(h, "eu", places, 0, 0, 1, 0, 0, 3);
+    CHECK(s, "nowhere", places, 37, 63 * 1. / 8, 63 * 2. / 8, 63 * 5. / 8, 0, 0);
+    CHECK(s, "us", places, 37, 63 * 1. / 8, 63 * 2. / 8, 63 * 5. / 8, 0, 0);
+    CHECK(s, "eu", places, 0, 0, 1, 0, 0, 3);
     /* an unknown region is default to the letter */
     for (int i = 0; i < 100; i++) {
-        rbe_destination_seed(h->app->destination, (uint64_t)i);
-        const char *a = find(h, "default", NOW);
-        rbe_destination_seed(h->app->destination, (uint64_t)i);
-        assert_string_equal(find(h, "elsewhere", NOW), a);
+        rbe_destination_seed(s->app->destination, (uint64_t)i);
+        const char *a = find(s, "default", NOW);
+        rbe_destination_seed(s->app->destination, (uint64_t)i);
+        assert_string_equal(find(s, "elsewhere", NOW), a);
     }
 }
 
 static void test_cdn_alone(void **state)
 {
     static const char *const places[] = {"https://cdn.example/", NULL};
-    struct apphome *h = *state;
+    struct site *s = *state;
 
-    use(h, "extra:\n  cdn_prefix: https://cdn.example/\n");
-    assert_string_equal(find(h, "default", NOW), "https://cdn.example/p/0123/app.zip");
-    CHECK(h, "default", places, 1, 0);
+    use(s, "extra:\n  cdn_prefix: https://cdn.example/\n");
+    assert_string_equal(find(s, "default", NOW), "https://cdn.example/p/0123/app.zip");
+    CHECK(s, "default", places, 1, 0);
     /* what does not go to the CDN is sent from here */
-    use(h, "extra:\n  cdn_prefix: https://cdn.example/\n  distribute_cdn_ratio: 25\n");
-    CHECK(h, "default", places, 25, 75);
-    use(h, "extra:\n  cdn_prefix: https://cdn.example/\n  distribute_cdn_ratio: 0\n");
-    CHECK(h, "default", places, 0, 1);
-    use(h, "extra:\n  cdn_prefix: https://cdn.example/\n  distribute_cdn_region: [eu]\n");
-    CHECK(h, "default", places, 0, 1);
-    CHECK(h, "eu", places, 1, 0);
+    use(s, "extra:\n  cdn_prefix: https://cdn.example/\n  distribute_cdn_ratio: 25\n");
+    CHECK(s, "default", places, 25, 75);
+    use(s, "extra:\n  cdn_prefix: https://cdn.example/\n  distribute_cdn_ratio: 0\n");
+    CHECK(s, "default", places, 0, 1);
+    use(s, "extra:\n  cdn_prefix: https://cdn.example/\n  distribute_cdn_region: [eu]\n");
+    CHECK(s, "default", places, 0, 1);
+    CHECK(s, "eu", places, 1, 0);
 }
 
 /* Every signature has its own random part, and a place its own signature. */
 static void test_signed(void **state)
 {
-    struct apphome *h = *state;
+    struct site *s = *state;
 
-    use(h, "extra:\n"
+    use(s, "extra:\n"
            "  download_prefix_info:\n"
            "    default: [{url: 'https://a.example', auth: {type: md5-a, secret: abc}}]\n");
-    const char *one = find(h, "default", NOW), *two = find(h, "default", NOW);
+    const char *one = find(s, "default", NOW), *two = find(s, "default", NOW);
     static const char begin[] = "https://a.example/p/0123/app.zip?auth_key=1700000000-";
     assert_memory_equal(one, begin, strlen(begin));
     assert_string_not_equal(one, two);
     assert_int_equal(strlen(one), strlen(begin) + 32 + 3 + 32);
 }
 
-static void put_mark(struct apphome *h, const char *url, bool up, int64_t at)
+static void put_mark(struct site *s, const char *url, bool up, int64_t at)
 {
     const struct rbe_mirror m = {.url = url, .up = up, .checked_at = at, .changed_at = at, .reason = ""};
 
-    must(h, rbe_store_begin(h->app->store, RBE_BASE_USAGE, &h->err));
-    must(h, rbe_mirror_put(h->app->store, &m, &h->err));
-    must(h, rbe_store_commit(h->app->store, RBE_BASE_USAGE, &h->err));
+    must(s, rbe_store_begin(s->app->store, RBE_BASE_USAGE, &s->err));
+    must(s, rbe_mirror_put(s->app->store, &m, &s->err));
+    must(s, rbe_store_commit(s->app->store, RBE_BASE_USAGE, &s->err));
 }
 
 static void test_down(void **state)
@@ -174,37 +174,37 @@ static void test_down(void **state)
                                    "    eu: [{url: 'https://e.example'}, {url: 'https://f.example'}]\n";
     static const char *const places[] = {"https://cdn.example/", "https://a.example/", "https://e.example/",
                                          "https://f.example/"};
-    struct apphome *h = *state;
+    struct site *s = *state;
 
-    use(h, settings);
-    put_mark(h, "https://e.example", false, NOW - 60);
-    put_mark(h, "https://f.example", true, NOW - 60);
-    use(h, settings);
-    CHECK(h, "eu", places, 1, 0, 0, 1);
+    use(s, settings);
+    put_mark(s, "https://e.example", false, NOW - 60);
+    put_mark(s, "https://f.example", true, NOW - 60);
+    use(s, settings);
+    CHECK(s, "eu", places, 1, 0, 0, 1);
     /* no place of the region is left: those of default */
-    put_mark(h, "https://f.example", false, NOW - 60);
-    use(h, settings);
-    CHECK(h, "eu", places, 1, 1, 0, 0);
+    put_mark(s, "https://f.example", false, NOW - 60);
+    use(s, settings);
+    CHECK(s, "eu", places, 1, 1, 0, 0);
     /* the CDN is down: all to the places */
-    put_mark(h, "https://cdn.example", false, NOW - 60);
-    use(h, settings);
-    CHECK(h, "default", places, 0, 1, 0, 0);
-    put_mark(h, "https://a.example", false, NOW - 60);
-    use(h, settings);
-    assert_null(find(h, "default", NOW));
+    put_mark(s, "https://cdn.example", false, NOW - 60);
+    use(s, settings);
+    CHECK(s, "default", places, 0, 1, 0, 0);
+    put_mark(s, "https://a.example", false, NOW - 60);
+    use(s, settings);
+    assert_null(find(s, "default", NOW));
     /* only the CDN is up: all to it, though its ratio is less */
-    put_mark(h, "https://cdn.example", true, NOW - 60);
-    use(h, settings);
-    CHECK(h, "default", places, 1, 0, 0, 0);
+    put_mark(s, "https://cdn.example", true, NOW - 60);
+    use(s, settings);
+    CHECK(s, "default", places, 1, 0, 0, 0);
     /* nobody has looked for an hour, or nobody looks at all */
-    put_mark(h, "https://cdn.example", false, NOW - 3600);
-    put_mark(h, "https://a.example", false, NOW - 3600);
-    use(h, settings);
-    CHECK(h, "default", places, 1, 1, 0, 0);
-    put_mark(h, "https://a.example", false, NOW - 60);
+    put_mark(s, "https://cdn.example", false, NOW - 3600);
+    put_mark(s, "https://a.example", false, NOW - 3600);
+    use(s, settings);
+    CHECK(s, "default", places, 1, 1, 0, 0);
+    put_mark(s, "https://a.example", false, NOW - 60);
     rbe_autofree char *unprobed = rbe_strfmt("%smirror:\n  probe_interval: 0\n", settings);
-    use(h, unprobed);
-    CHECK(h, "default", places, 1, 1, 0, 0);
+    use(s, unprobed);
+    CHECK(s, "default", places, 1, 1, 0, 0);
 }
 
 static void test_copies(void **state)
@@ -217,24 +217,25 @@ static void test_copies(void **state)
                                    "  - {name: one, path: /srv/one, urls: [https://a.example/]}\n"
                                    "  - {name: two, path: /srv/two, urls: [https://b.example, https://a.example]}\n";
     static const char *const places[] = {"https://a.example/", "https://b.example/", NULL};
-    struct apphome *h = *state;
+    struct site *s = *state;
 
-    use(h, settings);
-    apphome_sql(h, "INSERT INTO resource (id, rid, update_type, access, ordering, created_at, name, description, "
-                   "always_include) VALUES (1, 'app', 1, 0, 0, 1, '', '', '[]');"
-                   "INSERT INTO version (id, resource, number, name, channel, order_by, order_key, created_at, "
-                   "release_note, custom_data) VALUES (1, 1, 1, '1', 0, 0, x'', 1, '', '');"
-                   "INSERT INTO package (id, version, system, arch, format, size, sha256, tree, files, created_at, "
-                   "file_type, path) VALUES (1, 1, 0, 0, 0, 1, zeroblob(32), zeroblob(32), 0, 1, 'zip', 'p/0/app.zip');");
-    CHECK(h, "default", places, 0, 0, 1);
-    apphome_sql(h, "INSERT INTO mirror_copy VALUES (1, 'one', 1)");
-    CHECK(h, "default", places, 1, 0, 0);
-    apphome_sql(h, "INSERT INTO mirror_copy VALUES (1, 'two', 1)");
-    CHECK(h, "default", places, 1, 1, 0);
-    apphome_sql(h, "DELETE FROM mirror_copy WHERE mirror = 'one'");
-    CHECK(h, "default", places, 1, 1, 0);
-    apphome_sql(h, "DELETE FROM mirror_copy; INSERT INTO mirror_copy VALUES (1, 'three', 1)");
-    CHECK(h, "default", places, 0, 0, 1);
+    use(s, settings);
+    site_sql(s, "rbe.db",
+             "INSERT INTO resource (id, rid, update_type, access, ordering, created_at, name, description, "
+             "always_include) VALUES (1, 'app', 1, 0, 0, 1, '', '', '[]');"
+             "INSERT INTO version (id, resource, number, name, channel, order_by, order_key, created_at, "
+             "release_note, custom_data) VALUES (1, 1, 1, '1', 0, 0, x'', 1, '', '');"
+             "INSERT INTO package (id, version, system, arch, format, size, sha256, tree, files, created_at, "
+             "file_type, path) VALUES (1, 1, 0, 0, 0, 1, zeroblob(32), zeroblob(32), 0, 1, 'zip', 'p/0/app.zip');");
+    CHECK(s, "default", places, 0, 0, 1);
+    site_sql(s, "rbe.db", "INSERT INTO mirror_copy VALUES (1, 'one', 1)");
+    CHECK(s, "default", places, 1, 0, 0);
+    site_sql(s, "rbe.db", "INSERT INTO mirror_copy VALUES (1, 'two', 1)");
+    CHECK(s, "default", places, 1, 1, 0);
+    site_sql(s, "rbe.db", "DELETE FROM mirror_copy WHERE mirror = 'one'");
+    CHECK(s, "default", places, 1, 1, 0);
+    site_sql(s, "rbe.db", "DELETE FROM mirror_copy; INSERT INTO mirror_copy VALUES (1, 'three', 1)");
+    CHECK(s, "default", places, 0, 0, 1);
 }
 
 static void test_region(void **state)
@@ -246,46 +247,46 @@ static void test_region(void **state)
         {"EU", "us", "default"},     {"", "Not A Region", "default"}, {"e_u", NULL, "default"},
         {"", "a-region-of-more-than-24-letters", "default"},
     };
-    struct apphome *h = *state;
+    struct site *s = *state;
 
-    use(h, "");
-    h->settings.instance.region_id = "home";
+    use(s, "");
+    s->settings.instance.region_id = "home";
     for (size_t i = 0; i < RBE_COUNT(rows); i++)
-        assert_string_equal(rbe_destination_region(&h->settings, rows[i].said, rows[i].observed, &h->arena),
+        assert_string_equal(rbe_destination_region(&s->settings, rows[i].said, rows[i].observed, &s->arena),
                             rows[i].want);
 }
 
 static void test_origin(void **state)
 {
-    struct apphome *h = *state;
+    struct site *s = *state;
 
-    use(h, "");
-    assert_false(rbe_destination_is_origin(&h->settings, NULL));
-    assert_false(rbe_destination_is_origin(&h->settings, ""));
-    use(h, "extra:\n  origin_secret: 0123456789abcdef\n");
-    assert_true(rbe_destination_is_origin(&h->settings, "0123456789abcdef"));
-    assert_false(rbe_destination_is_origin(&h->settings, "0123456789abcdeg"));
-    assert_false(rbe_destination_is_origin(&h->settings, "0123456789abcde"));
-    assert_false(rbe_destination_is_origin(&h->settings, ""));
-    assert_false(rbe_destination_is_origin(&h->settings, NULL));
+    use(s, "");
+    assert_false(rbe_destination_is_origin(&s->settings, NULL));
+    assert_false(rbe_destination_is_origin(&s->settings, ""));
+    use(s, "extra:\n  origin_secret: 0123456789abcdef\n");
+    assert_true(rbe_destination_is_origin(&s->settings, "0123456789abcdef"));
+    assert_false(rbe_destination_is_origin(&s->settings, "0123456789abcdeg"));
+    assert_false(rbe_destination_is_origin(&s->settings, "0123456789abcde"));
+    assert_false(rbe_destination_is_origin(&s->settings, ""));
+    assert_false(rbe_destination_is_origin(&s->settings, NULL));
 }
 
 static void test_unsignable(void **state)
 {
-    struct apphome *h = *state;
+    struct site *s = *state;
 
-    apphome_configure(h, "instance:\n  data_dir: .\nauth:\n  sign_secret: a secret of the tests\n"
+    site_configure(s, "instance:\n  data_dir: .\nauth:\n  sign_secret: a secret of the tests\n"
                          "extra:\n  cdn_prefix: https://c.example\n"
                          "  cdn_auth: {type: cloudfront, key_id: K, key_file: key.pem}\n");
-    rbe_app_close(h->app);
-    must(h, rbe_app_open(&h->settings, RBE_APP_READ, &h->app, &h->err));
-    expect(h, RBE_REFUSED, rbe_destination_open(h->app, &h->err));
-    rbe_autofree char *file = rbe_strfmt("%s/key.pem", h->dir);
-    assert_non_null(strstr(h->err.text, "cloudfront of https://c.example: "));
-    assert_non_null(strstr(h->err.text, file));
+    rbe_app_close(s->app);
+    must(s, rbe_app_open(&s->settings, RBE_APP_READ, &s->app, &s->err));
+    expect(s, RBE_REFUSED, rbe_destination_open(s->app, &s->err));
+    rbe_autofree char *file = rbe_strfmt("%s/key.pem", s->dir);
+    assert_non_null(strstr(s->err.text, "cloudfront of https://c.example: "));
+    assert_non_null(strstr(s->err.text, file));
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, apphome_setup, apphome_teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, site_setup, site_teardown)
 
 int main(void)
 {

@@ -1,5 +1,5 @@
 /* lib/core/health: a sound installation, and each part of it away. */
-#include "tests/unit/appsite.h"
+#include "tests/unit/site.h"
 
 #include "lib/core/health.h"
 
@@ -7,10 +7,10 @@ static void expect_reason(struct site *s, const char *want)
 {
     const char *reason = NULL;
 
-    expect(s, RBE_UNAVAILABLE, rbe_health_check(s->app, &reason, &s->e));
+    expect(s, RBE_UNAVAILABLE, rbe_health_check(s->app, &reason, &s->err));
     assert_string_equal(reason, want);
-    assert_int_equal(s->e.code, RBE_UNAVAILABLE);
-    assert_true(s->e.text[0] != '\0');
+    assert_int_equal(s->err.code, RBE_UNAVAILABLE);
+    assert_true(s->err.text[0] != '\0');
 }
 
 static void test_sound(void **state)
@@ -18,7 +18,7 @@ static void test_sound(void **state)
     struct site *s = *state;
     const char *reason = NULL;
 
-    must(s, rbe_health_check(s->app, &reason, &s->e));
+    must(s, rbe_health_check(s->app, &reason, &s->err));
     assert_null(reason);
 }
 
@@ -35,7 +35,7 @@ static void test_database_away(void **state)
         assert_int_equal(rename(here, away), 0);
         expect_reason(s, "the database is not usable");
         assert_int_equal(rename(away, here), 0);
-        must(s, rbe_health_check(s->app, &reason, &s->e));
+        must(s, rbe_health_check(s->app, &reason, &s->err));
     }
 }
 
@@ -43,7 +43,7 @@ static void test_database_broken(void **state)
 {
     struct site *s = *state;
 
-    site_sql(s, "db/usage.db", "DROP TABLE job;");
+    site_sql(s, "usage.db", "DROP TABLE job;");
     expect_reason(s, "the database is not usable");
 }
 

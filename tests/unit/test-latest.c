@@ -1,5 +1,5 @@
 /* lib/core/latest against a real store: what each client is told to install. */
-#include "tests/unit/apphome.h"
+#include "tests/unit/site.h"
 
 #include "lib/core/access.h"
 #include "lib/core/demand.h"
@@ -15,7 +15,7 @@ enum { NOW = 1700000000 };
 #define WIN64 RBE_SYSTEM_WINDOWS, RBE_ARCH_AMD64
 #define LINUX64 RBE_SYSTEM_LINUX, RBE_ARCH_AMD64
 
-static int64_t resource_new(struct apphome *h, const struct rbe_resource *like)
+static int64_t resource_new(struct site *s, const struct rbe_resource *like)
 {
     struct rbe_resource r = *like;
 
@@ -23,81 +23,81 @@ static int64_t resource_new(struct apphome *h, const struct rbe_resource *like)
     r.name = r.description = "";
     r.always_include = "[]";
     r.created_at = NOW;
-    must(h, rbe_store_begin(h->app->store, RBE_BASE_RELEASES, &h->err));
-    must(h, rbe_resource_put(h->app->store, &r, &h->err));
-    must(h, rbe_store_commit(h->app->store, RBE_BASE_RELEASES, &h->err));
+    must(s, rbe_store_begin(s->app->store, RBE_BASE_RELEASES, &s->err));
+    must(s, rbe_resource_put(s->app->store, &r, &s->err));
+    must(s, rbe_store_commit(s->app->store, RBE_BASE_RELEASES, &s->err));
     return r.id;
 }
 
-static int64_t put_package(struct apphome *h, struct rbe_package *p)
+static int64_t put_package(struct site *s, struct rbe_package *p)
 {
     static unsigned serial;
 
     p->file_type = "zip";
-    p->path = rbe_arena_strfmt(&h->arena, "p/%u/x.zip", ++serial);
+    p->path = rbe_arena_strfmt(&s->arena, "p/%u/x.zip", ++serial);
     p->created_at = NOW;
     memset(p->sha256, (int)serial, sizeof(p->sha256));
-    must(h, rbe_package_put(h->app->store, p, &h->err));
+    must(s, rbe_package_put(s->app->store, p, &s->err));
     return p->id;
 }
 
 /* Publishes a platform of a version, which is made when its name is new; returns the full package. */
-static int64_t publish(struct apphome *h, int64_t resource, const char *name, enum rbe_channel channel,
+static int64_t publish(struct site *s, int64_t resource, const char *name, enum rbe_channel channel,
                        enum rbe_system system, enum rbe_arch arch)
 {
-    struct rbe_store *s = h->app->store;
+    struct rbe_store *store = s->app->store;
     struct rbe_package p = {.system = (int)system, .arch = (int)arch, .size = 1000, .files = 3};
     struct rbe_version v;
     struct rbe_verkey key;
     bool found;
 
     memset(p.tree, 7, sizeof(p.tree));
-    must(h, rbe_store_begin(s, RBE_BASE_RELEASES, &h->err));
-    must(h, rbe_version_find(s, resource, name, &h->arena, &v, &found, &h->err));
+    must(s, rbe_store_begin(store, RBE_BASE_RELEASES, &s->err));
+    must(s, rbe_version_find(store, resource, name, &s->arena, &v, &found, &s->err));
     if (!found) {
         rbe_verkey_of(name, &key);
         v = (struct rbe_version){.resource = resource, .name = name, .channel = (int)channel, .order_by = key.parser,
                                  .order_key = key.bytes, .order_len = key.len, .release_note = "note",
                                  .custom_data = "data", .created_at = NOW - 5};
-        must(h, rbe_version_put(s, &v, &h->err));
+        must(s, rbe_version_put(store, &v, &s->err));
     }
     p.version = v.id;
-    (void)put_package(h, &p);
-    must(h, rbe_offer_refresh(s, resource, &h->err));
-    must(h, rbe_store_commit(s, RBE_BASE_RELEASES, &h->err));
+    (void)put_package(s, &p);
+    must(s, rbe_offer_refresh(store, resource, &s->err));
+    must(s, rbe_store_commit(store, RBE_BASE_RELEASES, &s->err));
     return p.id;
 }
 
-static int64_t stable(struct apphome *h, int64_t resource, const char *name)
+static int64_t stable(struct site *s, int64_t resource, const char *name)
 {
-    return publish(h, resource, name, RBE_CHANNEL_STABLE, ANY);
+    return publish(s, resource, name, RBE_CHANNEL_STABLE, ANY);
 }
 
-static int64_t patch_as(struct apphome *h, int64_t target, int64_t source, int64_t size, enum rbe_format format)
+static int64_t patch_as(struct site *s, int64_t target, int64_t source, int64_t size, enum rbe_format format)
 {
     struct rbe_package full, p;
 
-    must(h, rbe_store_begin(h->app->store, RBE_BASE_RELEASES, &h->err));
-    must(h, rbe_package_get(h->app->store, target, &h->arena, &full, &h->err));
+    must(s, rbe_store_begin(s->app->store, RBE_BASE_RELEASES, &s->err));
+    must(s, rbe_package_get(s->app->store, target, &s->arena, &full, &s->err));
     p = (struct rbe_package){.version = full.version, .system = full.system, .arch = full.arch,
                              .format = format, .target = target, .source = source, .size = size};
-    (void)put_package(h, &p);
-    must(h, rbe_store_commit(h->app->store, RBE_BASE_RELEASES, &h->err));
+    (void)put_package(s, &p);
+    must(s, rbe_store_commit(s->app->store, RBE_BASE_RELEASES, &s->err));
     return p.id;
 }
 
-static int64_t patch(struct apphome *h, int64_t target, int64_t source, int64_t size)
+static int64_t patch(struct site *s, int64_t target, int64_t source, int64_t size)
 {
-    return patch_as(h, target, source, size, RBE_FORMAT_FILES);
+    return patch_as(s, target, source, size, RBE_FORMAT_FILES);
 }
 
 /* Changes rows as later verbs do, and refreshes the offers. */
-static void change(struct apphome *h, int64_t resource, const char *sql)
+static void change(struct site *s, int64_t resource, const char *sql)
 {
-    apphome_sql(h, sql);
-    must(h, rbe_store_begin(h->app->store, RBE_BASE_RELEASES, &h->err));
-    must(h, rbe_offer_refresh(h->app->store, resource, &h->err));
-    must(h, rbe_store_commit(h->app->store, RBE_BASE_RELEASES, &h->err));
+    site_sql(s, "rbe.db", sql);
+    must(s, rbe_store_begin(s->app->store, RBE_BASE_RELEASES, &s->err));
+    must(s, rbe_offer_refresh(s->app->store, resource, &s->err));
+    must(s, rbe_store_commit(s->app->store, RBE_BASE_RELEASES, &s->err));
 }
 
 static struct rbe_question question(void)
@@ -105,23 +105,23 @@ static struct rbe_question question(void)
     return (struct rbe_question){.rid = "my-app", .current = "", .cdk = "", .region = "", .now = NOW};
 }
 
-static struct rbe_latest ask(struct apphome *h, const struct rbe_question *q)
+static struct rbe_latest ask(struct site *s, const struct rbe_question *q)
 {
     struct rbe_latest a = {0};
 
-    must(h, rbe_latest_find(h->app, q, &h->arena, &a, &h->err));
+    must(s, rbe_latest_find(s->app, q, &s->arena, &a, &s->err));
     return a;
 }
 
-static struct rbe_latest ask_from(struct apphome *h, const char *current)
+static struct rbe_latest ask_from(struct site *s, const char *current)
 {
     struct rbe_question q = question();
 
     q.current = current;
-    return ask(h, &q);
+    return ask(s, &q);
 }
 
-static const char *name_for(struct apphome *h, enum rbe_channel channel, enum rbe_system system, enum rbe_arch arch)
+static const char *name_for(struct site *s, enum rbe_channel channel, enum rbe_system system, enum rbe_arch arch)
 {
     struct rbe_question q = question();
     struct rbe_latest a = {0};
@@ -129,27 +129,27 @@ static const char *name_for(struct apphome *h, enum rbe_channel channel, enum rb
     q.channel = channel;
     q.system = system;
     q.arch = arch;
-    if (rbe_latest_find(h->app, &q, &h->arena, &a, &h->err) == RBE_OK)
+    if (rbe_latest_find(s->app, &q, &s->arena, &a, &s->err) == RBE_OK)
         return a.version_name;
-    assert_int_equal(h->err.code, RBE_NOTFOUND);
-    assert_string_equal(h->err.text, "resource not found");
+    assert_int_equal(s->err.code, RBE_NOTFOUND);
+    assert_string_equal(s->err.text, "resource not found");
     return "-";
 }
 
-static const char *name_of(struct apphome *h)
+static const char *name_of(struct site *s)
 {
-    return name_for(h, RBE_CHANNEL_STABLE, ANY);
+    return name_for(s, RBE_CHANNEL_STABLE, ANY);
 }
 
-static enum rbe_update update_from(struct apphome *h, const char *current)
+static enum rbe_update update_from(struct site *s, const char *current)
 {
-    return ask_from(h, current).update;
+    return ask_from(s, current).update;
 }
 
-static void assert_demand(struct apphome *h, int64_t source, int64_t target)
+static void assert_demand(struct site *s, int64_t source, int64_t target)
 {
     struct rbe_demand d[8];
-    size_t all = rbe_demand_take(h->app->share, d, RBE_COUNT(d)), n = 0;
+    size_t all = rbe_demand_take(s->app->share, d, RBE_COUNT(d)), n = 0;
 
     /* who is up to date is counted as well, but wants nothing */
     for (size_t i = 0; i < all; i++)
@@ -165,10 +165,10 @@ static void assert_demand(struct apphome *h, int64_t source, int64_t target)
 
 static void test_record(void **state)
 {
-    struct apphome *h = *state;
+    struct site *s = *state;
     struct rbe_question q = question();
-    int64_t r = resource_new(h, &(struct rbe_resource){0});
-    int64_t full = publish(h, r, "1.2.0", RBE_CHANNEL_BETA, WIN64);
+    int64_t r = resource_new(s, &(struct rbe_resource){0});
+    int64_t full = publish(s, r, "1.2.0", RBE_CHANNEL_BETA, WIN64);
     struct rbe_package p;
 
     q.channel = RBE_CHANNEL_ALPHA;
@@ -176,8 +176,8 @@ static void test_record(void **state)
     q.arch = RBE_ARCH_AMD64;
     q.region = "eu-1";
     q.cdk = "ignored where access is public";
-    struct rbe_latest a = ask(h, &q);
-    must(h, rbe_package_get(h->app->store, full, &h->arena, &p, &h->err));
+    struct rbe_latest a = ask(s, &q);
+    must(s, rbe_package_get(s->app->store, full, &s->arena, &p, &s->err));
     assert_string_equal(a.rid, "my-app");
     assert_string_equal(a.version_name, "1.2.0");
     assert_int_equal(a.version_number, 1);
@@ -200,148 +200,148 @@ static void test_record(void **state)
     assert_string_equal(a.grant.region, "eu-1");
     /* a region that could not stand in a key is none */
     q.region = "far too long to be the name of a region";
-    assert_string_equal(ask(h, &q).grant.region, "");
+    assert_string_equal(ask(s, &q).grant.region, "");
     q.region = "EU";
-    assert_string_equal(ask(h, &q).grant.region, "");
+    assert_string_equal(ask(s, &q).grant.region, "");
 }
 
 static void test_nothing(void **state)
 {
-    struct apphome *h = *state;
+    struct site *s = *state;
     struct rbe_question q = question();
     struct rbe_latest a;
 
-    expect(h, RBE_NOTFOUND, rbe_latest_find(h->app, &q, &h->arena, &a, &h->err));
-    (void)resource_new(h, &(struct rbe_resource){0});
-    assert_string_equal(name_of(h), "-");
+    expect(s, RBE_NOTFOUND, rbe_latest_find(s->app, &q, &s->arena, &a, &s->err));
+    (void)resource_new(s, &(struct rbe_resource){0});
+    assert_string_equal(name_of(s), "-");
     q.rid = "other";
-    expect(h, RBE_NOTFOUND, rbe_latest_find(h->app, &q, &h->arena, &a, &h->err));
-    assert_string_equal(h->err.text, "resource not found");
+    expect(s, RBE_NOTFOUND, rbe_latest_find(s->app, &q, &s->arena, &a, &s->err));
+    assert_string_equal(s->err.text, "resource not found");
 }
 
 static void test_channels(void **state)
 {
-    struct apphome *h = *state;
-    int64_t r = resource_new(h, &(struct rbe_resource){0});
+    struct site *s = *state;
+    int64_t r = resource_new(s, &(struct rbe_resource){0});
 
-    (void)publish(h, r, "1.2.0-alpha.1", RBE_CHANNEL_ALPHA, ANY);
-    assert_string_equal(name_for(h, RBE_CHANNEL_STABLE, ANY), "-");
-    assert_string_equal(name_for(h, RBE_CHANNEL_BETA, ANY), "-");
-    (void)publish(h, r, "1.1.0-beta.1", RBE_CHANNEL_BETA, ANY);
-    (void)publish(h, r, "1.0.0", RBE_CHANNEL_STABLE, ANY);
-    assert_string_equal(name_for(h, RBE_CHANNEL_STABLE, ANY), "1.0.0");
-    assert_string_equal(name_for(h, RBE_CHANNEL_BETA, ANY), "1.1.0-beta.1");
-    assert_string_equal(name_for(h, RBE_CHANNEL_ALPHA, ANY), "1.2.0-alpha.1");
+    (void)publish(s, r, "1.2.0-alpha.1", RBE_CHANNEL_ALPHA, ANY);
+    assert_string_equal(name_for(s, RBE_CHANNEL_STABLE, ANY), "-");
+    assert_string_equal(name_for(s, RBE_CHANNEL_BETA, ANY), "-");
+    (void)publish(s, r, "1.1.0-beta.1", RBE_CHANNEL_BETA, ANY);
+    (void)publish(s, r, "1.0.0", RBE_CHANNEL_STABLE, ANY);
+    assert_string_equal(name_for(s, RBE_CHANNEL_STABLE, ANY), "1.0.0");
+    assert_string_equal(name_for(s, RBE_CHANNEL_BETA, ANY), "1.1.0-beta.1");
+    assert_string_equal(name_for(s, RBE_CHANNEL_ALPHA, ANY), "1.2.0-alpha.1");
     /* the steadier channels are seen too */
-    (void)publish(h, r, "1.3.0", RBE_CHANNEL_STABLE, ANY);
-    assert_string_equal(name_for(h, RBE_CHANNEL_BETA, ANY), "1.3.0");
-    assert_string_equal(name_for(h, RBE_CHANNEL_ALPHA, ANY), "1.3.0");
+    (void)publish(s, r, "1.3.0", RBE_CHANNEL_STABLE, ANY);
+    assert_string_equal(name_for(s, RBE_CHANNEL_BETA, ANY), "1.3.0");
+    assert_string_equal(name_for(s, RBE_CHANNEL_ALPHA, ANY), "1.3.0");
 }
 
 static void test_platforms(void **state)
 {
-    struct apphome *h = *state;
-    int64_t r = resource_new(h, &(struct rbe_resource){0});
+    struct site *s = *state;
+    int64_t r = resource_new(s, &(struct rbe_resource){0});
     struct rbe_question q = question();
 
-    int64_t any = publish(h, r, "1.0.0", RBE_CHANNEL_STABLE, ANY);
-    int64_t win = publish(h, r, "1.0.0", RBE_CHANNEL_STABLE, RBE_SYSTEM_WINDOWS, RBE_ARCH_ANY);
-    int64_t win64 = publish(h, r, "1.0.0", RBE_CHANNEL_STABLE, WIN64);
+    int64_t any = publish(s, r, "1.0.0", RBE_CHANNEL_STABLE, ANY);
+    int64_t win = publish(s, r, "1.0.0", RBE_CHANNEL_STABLE, RBE_SYSTEM_WINDOWS, RBE_ARCH_ANY);
+    int64_t win64 = publish(s, r, "1.0.0", RBE_CHANNEL_STABLE, WIN64);
     q.system = RBE_SYSTEM_WINDOWS;
     q.arch = RBE_ARCH_AMD64;
-    assert_int_equal(ask(h, &q).grant.package, win64);
+    assert_int_equal(ask(s, &q).grant.package, win64);
     q.arch = RBE_ARCH_386;
-    struct rbe_latest a = ask(h, &q);
+    struct rbe_latest a = ask(s, &q);
     assert_int_equal(a.grant.package, win);
     assert_int_equal(a.system, RBE_SYSTEM_WINDOWS);
     assert_int_equal(a.arch, RBE_ARCH_ANY);
     q.arch = RBE_ARCH_ANY;
-    assert_int_equal(ask(h, &q).grant.package, win);
+    assert_int_equal(ask(s, &q).grant.package, win);
     q.system = RBE_SYSTEM_LINUX;
     q.arch = RBE_ARCH_AMD64;
-    assert_int_equal(ask(h, &q).grant.package, any);
+    assert_int_equal(ask(s, &q).grant.package, any);
     q.system = RBE_SYSTEM_ANY;
-    assert_int_equal(ask(h, &q).grant.package, any);
+    assert_int_equal(ask(s, &q).grant.package, any);
     /* the version comes before the platform: a newer one for all wins over an older one for this */
-    int64_t any2 = publish(h, r, "1.1.0", RBE_CHANNEL_STABLE, ANY);
+    int64_t any2 = publish(s, r, "1.1.0", RBE_CHANNEL_STABLE, ANY);
     q.system = RBE_SYSTEM_WINDOWS;
-    assert_int_equal(ask(h, &q).grant.package, any2);
+    assert_int_equal(ask(s, &q).grant.package, any2);
     /* and a newer one for others only plays no part */
-    (void)publish(h, r, "1.2.0", RBE_CHANNEL_STABLE, LINUX64);
-    assert_int_equal(ask(h, &q).grant.package, any2);
-    assert_string_equal(name_for(h, RBE_CHANNEL_STABLE, ANY), "1.1.0");
-    assert_string_equal(name_for(h, RBE_CHANNEL_STABLE, LINUX64), "1.2.0");
-    assert_string_equal(name_for(h, RBE_CHANNEL_STABLE, RBE_SYSTEM_LINUX, RBE_ARCH_ANY), "1.1.0");
+    (void)publish(s, r, "1.2.0", RBE_CHANNEL_STABLE, LINUX64);
+    assert_int_equal(ask(s, &q).grant.package, any2);
+    assert_string_equal(name_for(s, RBE_CHANNEL_STABLE, ANY), "1.1.0");
+    assert_string_equal(name_for(s, RBE_CHANNEL_STABLE, LINUX64), "1.2.0");
+    assert_string_equal(name_for(s, RBE_CHANNEL_STABLE, RBE_SYSTEM_LINUX, RBE_ARCH_ANY), "1.1.0");
 }
 
 /* An arch without a system is a place of its own. */
 static void test_arch_alone(void **state)
 {
-    struct apphome *h = *state;
-    int64_t r = resource_new(h, &(struct rbe_resource){0});
+    struct site *s = *state;
+    int64_t r = resource_new(s, &(struct rbe_resource){0});
 
-    (void)publish(h, r, "1.0.0", RBE_CHANNEL_STABLE, RBE_SYSTEM_ANY, RBE_ARCH_ARM64);
-    assert_string_equal(name_for(h, RBE_CHANNEL_STABLE, ANY), "-");
-    assert_string_equal(name_for(h, RBE_CHANNEL_STABLE, RBE_SYSTEM_ANY, RBE_ARCH_ARM64), "1.0.0");
-    assert_string_equal(name_for(h, RBE_CHANNEL_STABLE, RBE_SYSTEM_LINUX, RBE_ARCH_ARM64), "-");
+    (void)publish(s, r, "1.0.0", RBE_CHANNEL_STABLE, RBE_SYSTEM_ANY, RBE_ARCH_ARM64);
+    assert_string_equal(name_for(s, RBE_CHANNEL_STABLE, ANY), "-");
+    assert_string_equal(name_for(s, RBE_CHANNEL_STABLE, RBE_SYSTEM_ANY, RBE_ARCH_ARM64), "1.0.0");
+    assert_string_equal(name_for(s, RBE_CHANNEL_STABLE, RBE_SYSTEM_LINUX, RBE_ARCH_ARM64), "-");
 }
 
 static void test_order(void **state)
 {
-    struct apphome *h = *state;
-    int64_t r = resource_new(h, &(struct rbe_resource){0});
+    struct site *s = *state;
+    int64_t r = resource_new(s, &(struct rbe_resource){0});
 
-    (void)stable(h, r, "1.9.0");
-    (void)stable(h, r, "1.10.0");
-    (void)stable(h, r, "1.10.0-rc.1");
-    (void)stable(h, r, "v1.2.0");
-    assert_string_equal(name_of(h), "1.10.0");
+    (void)stable(s, r, "1.9.0");
+    (void)stable(s, r, "1.10.0");
+    (void)stable(s, r, "1.10.0-rc.1");
+    (void)stable(s, r, "v1.2.0");
+    assert_string_equal(name_of(s), "1.10.0");
     /* equal but for build metadata: the later one */
-    (void)stable(h, r, "1.10.0+b");
-    assert_string_equal(name_of(h), "1.10.0+b");
-    (void)stable(h, r, "1.10.0+a");
-    assert_string_equal(name_of(h), "1.10.0+a");
+    (void)stable(s, r, "1.10.0+b");
+    assert_string_equal(name_of(s), "1.10.0+b");
+    (void)stable(s, r, "1.10.0+a");
+    assert_string_equal(name_of(s), "1.10.0+a");
 }
 
 /* Winners of the parsers, and the last that no parser takes, meet by number. */
 static void test_parsers_meet(void **state)
 {
-    struct apphome *h = *state;
-    int64_t r = resource_new(h, &(struct rbe_resource){0});
+    struct site *s = *state;
+    int64_t r = resource_new(s, &(struct rbe_resource){0});
 
-    (void)stable(h, r, "2.0.0");
-    (void)stable(h, r, "2024-06-01");
-    assert_string_equal(name_of(h), "2024-06-01");
-    (void)stable(h, r, "1.0.0");
-    assert_string_equal(name_of(h), "2024-06-01");
-    (void)stable(h, r, "nightly");
-    assert_string_equal(name_of(h), "nightly");
-    (void)stable(h, r, "2024-05-01");
-    assert_string_equal(name_of(h), "nightly");
-    (void)stable(h, r, "another");
-    assert_string_equal(name_of(h), "another");
-    (void)stable(h, r, "2.0.1");
-    assert_string_equal(name_of(h), "2.0.1");
+    (void)stable(s, r, "2.0.0");
+    (void)stable(s, r, "2024-06-01");
+    assert_string_equal(name_of(s), "2024-06-01");
+    (void)stable(s, r, "1.0.0");
+    assert_string_equal(name_of(s), "2024-06-01");
+    (void)stable(s, r, "nightly");
+    assert_string_equal(name_of(s), "nightly");
+    (void)stable(s, r, "2024-05-01");
+    assert_string_equal(name_of(s), "nightly");
+    (void)stable(s, r, "another");
+    assert_string_equal(name_of(s), "another");
+    (void)stable(s, r, "2.0.1");
+    assert_string_equal(name_of(s), "2.0.1");
 }
 
 static void test_published_order(void **state)
 {
-    struct apphome *h = *state;
-    int64_t r = resource_new(h, &(struct rbe_resource){.order = RBE_ORDER_PUBLISHED});
+    struct site *s = *state;
+    int64_t r = resource_new(s, &(struct rbe_resource){.order = RBE_ORDER_PUBLISHED});
 
-    (void)stable(h, r, "2.0.0");
-    (void)stable(h, r, "3.0.0");
-    (void)stable(h, r, "1.0.0");
-    assert_string_equal(name_of(h), "1.0.0");
-    assert_int_equal(update_from(h, "1.0.0"), RBE_UPDATE_NONE);
-    assert_int_equal(update_from(h, "3.0.0"), RBE_UPDATE_FULL);
+    (void)stable(s, r, "2.0.0");
+    (void)stable(s, r, "3.0.0");
+    (void)stable(s, r, "1.0.0");
+    assert_string_equal(name_of(s), "1.0.0");
+    assert_int_equal(update_from(s, "1.0.0"), RBE_UPDATE_NONE);
+    assert_int_equal(update_from(s, "3.0.0"), RBE_UPDATE_FULL);
     /* nothing is known of these but that they are not the latest */
-    assert_int_equal(update_from(h, "9.0.0"), RBE_UPDATE_FULL);
-    assert_int_equal(update_from(h, "v1.0.0"), RBE_UPDATE_FULL);
+    assert_int_equal(update_from(s, "9.0.0"), RBE_UPDATE_FULL);
+    assert_int_equal(update_from(s, "v1.0.0"), RBE_UPDATE_FULL);
     /* published later, but on a channel this client does not see */
-    (void)publish(h, r, "nightly", RBE_CHANNEL_ALPHA, ANY);
-    assert_string_equal(name_of(h), "1.0.0");
-    assert_int_equal(update_from(h, "nightly"), RBE_UPDATE_NONE);
+    (void)publish(s, r, "nightly", RBE_CHANNEL_ALPHA, ANY);
+    assert_string_equal(name_of(s), "1.0.0");
+    assert_int_equal(update_from(s, "nightly"), RBE_UPDATE_NONE);
 }
 
 static void test_current(void **state)
@@ -365,14 +365,14 @@ static void test_current(void **state)
         /* known, greater, not for this channel */
         {"1.2.0-beta.1", RBE_UPDATE_NONE},
     };
-    struct apphome *h = *state;
-    int64_t r = resource_new(h, &(struct rbe_resource){0});
+    struct site *s = *state;
+    int64_t r = resource_new(s, &(struct rbe_resource){0});
 
-    (void)stable(h, r, "1.0.0");
-    (void)publish(h, r, "1.2.0-beta.1", RBE_CHANNEL_BETA, ANY);
-    int64_t new = stable(h, r, "1.1.0");
+    (void)stable(s, r, "1.0.0");
+    (void)publish(s, r, "1.2.0-beta.1", RBE_CHANNEL_BETA, ANY);
+    int64_t new = stable(s, r, "1.1.0");
     for (size_t i = 0; i < RBE_COUNT(rows); i++) {
-        struct rbe_latest a = ask_from(h, rows[i].current);
+        struct rbe_latest a = ask_from(s, rows[i].current);
 
         if (a.update != rows[i].update)
             fail_msg("%s: %s", rows[i].current, rbe_update_name(a.update));
@@ -387,195 +387,196 @@ static void test_current(void **state)
 /* A known version that ties with the latest is older by its number, and is moved. */
 static void test_current_tie(void **state)
 {
-    struct apphome *h = *state;
-    int64_t r = resource_new(h, &(struct rbe_resource){0});
+    struct site *s = *state;
+    int64_t r = resource_new(s, &(struct rbe_resource){0});
 
-    (void)stable(h, r, "1.0.0+a");
-    (void)stable(h, r, "1.0.0+b");
-    assert_int_equal(update_from(h, "1.0.0+a"), RBE_UPDATE_FULL);
-    assert_int_equal(update_from(h, "1.0.0+b"), RBE_UPDATE_NONE);
+    (void)stable(s, r, "1.0.0+a");
+    (void)stable(s, r, "1.0.0+b");
+    assert_int_equal(update_from(s, "1.0.0+a"), RBE_UPDATE_FULL);
+    assert_int_equal(update_from(s, "1.0.0+b"), RBE_UPDATE_NONE);
 }
 
 static void test_current_with_space(void **state)
 {
-    struct apphome *h = *state;
-    int64_t r = resource_new(h, &(struct rbe_resource){0});
+    struct site *s = *state;
+    int64_t r = resource_new(s, &(struct rbe_resource){0});
 
-    int64_t old = stable(h, r, "1.0.0+a.1");
-    int64_t new = stable(h, r, "1.1.0+b.2");
-    assert_int_equal(update_from(h, "1.1.0 b.2"), RBE_UPDATE_NONE);
-    assert_true(ask_from(h, "1.1.0 b.2").named);
-    assert_int_equal(update_from(h, "1.0.0 a.1"), RBE_UPDATE_FULL);
-    assert_demand(h, old, new);
+    int64_t old = stable(s, r, "1.0.0+a.1");
+    int64_t new = stable(s, r, "1.1.0+b.2");
+    assert_int_equal(update_from(s, "1.1.0 b.2"), RBE_UPDATE_NONE);
+    assert_true(ask_from(s, "1.1.0 b.2").named);
+    assert_int_equal(update_from(s, "1.0.0 a.1"), RBE_UPDATE_FULL);
+    assert_demand(s, old, new);
     /* unknown under either spelling, greater under the second */
-    assert_int_equal(update_from(h, "1.2.0 c"), RBE_UPDATE_NONE);
-    assert_int_equal(update_from(h, "1.0.5 c"), RBE_UPDATE_FULL);
+    assert_int_equal(update_from(s, "1.2.0 c"), RBE_UPDATE_NONE);
+    assert_int_equal(update_from(s, "1.0.5 c"), RBE_UPDATE_FULL);
     /* a space that belongs to the name */
-    (void)stable(h, r, "2024-01-15 10:30:00");
-    assert_int_equal(update_from(h, "2024-01-15 10:30:00"), RBE_UPDATE_NONE);
-    assert_int_equal(update_from(h, "2024-01-15 10:30:01"), RBE_UPDATE_NONE);
-    assert_int_equal(update_from(h, "2024-01-15 10:29:59"), RBE_UPDATE_FULL);
-    assert_int_equal(update_from(h, "2024-01-15T11:30:01 01:00"), RBE_UPDATE_NONE);
+    (void)stable(s, r, "2024-01-15 10:30:00");
+    assert_int_equal(update_from(s, "2024-01-15 10:30:00"), RBE_UPDATE_NONE);
+    assert_int_equal(update_from(s, "2024-01-15 10:30:01"), RBE_UPDATE_NONE);
+    assert_int_equal(update_from(s, "2024-01-15 10:29:59"), RBE_UPDATE_FULL);
+    assert_int_equal(update_from(s, "2024-01-15T11:30:01 01:00"), RBE_UPDATE_NONE);
 }
 
 static void test_withdrawn(void **state)
 {
-    struct apphome *h = *state;
-    int64_t r = resource_new(h, &(struct rbe_resource){0});
+    struct site *s = *state;
+    int64_t r = resource_new(s, &(struct rbe_resource){0});
 
-    (void)stable(h, r, "1.0.0");
-    (void)stable(h, r, "1.1.0");
-    (void)stable(h, r, "1.2.0");
-    change(h, r, "UPDATE version SET withdrawn_at = 1 WHERE name = '1.2.0'");
-    struct rbe_latest a = ask_from(h, "1.2.0");
+    (void)stable(s, r, "1.0.0");
+    (void)stable(s, r, "1.1.0");
+    (void)stable(s, r, "1.2.0");
+    change(s, r, "UPDATE version SET withdrawn_at = 1 WHERE name = '1.2.0'");
+    struct rbe_latest a = ask_from(s, "1.2.0");
     assert_string_equal(a.version_name, "1.1.0");
     assert_int_equal(a.update, RBE_UPDATE_FULL);
-    assert_int_equal(update_from(h, "1.1.0"), RBE_UPDATE_NONE);
-    change(h, r, "UPDATE version SET withdrawn_at = 1");
-    assert_string_equal(name_of(h), "-");
+    assert_int_equal(update_from(s, "1.1.0"), RBE_UPDATE_NONE);
+    change(s, r, "UPDATE version SET withdrawn_at = 1");
+    assert_string_equal(name_of(s), "-");
 }
 
 static void test_incremental(void **state)
 {
-    struct apphome *h = *state;
-    int64_t r = resource_new(h, &(struct rbe_resource){0});
-    int64_t old = stable(h, r, "1.0.0"), new = stable(h, r, "1.1.0");
+    struct site *s = *state;
+    int64_t r = resource_new(s, &(struct rbe_resource){0});
+    int64_t old = stable(s, r, "1.0.0"), new = stable(s, r, "1.1.0");
 
-    assert_int_equal(update_from(h, ""), RBE_UPDATE_FULL);
-    assert_demand(h, 0, 0);
-    assert_int_equal(update_from(h, "1.0.0"), RBE_UPDATE_FULL);
-    assert_int_equal(update_from(h, "0.9.0"), RBE_UPDATE_FULL);
-    assert_int_equal(update_from(h, "1.1.0"), RBE_UPDATE_NONE);
-    assert_demand(h, old, new);
-    int64_t way = patch(h, new, old, 100);
-    struct rbe_latest a = ask_from(h, "1.0.0");
+    assert_int_equal(update_from(s, ""), RBE_UPDATE_FULL);
+    assert_demand(s, 0, 0);
+    assert_int_equal(update_from(s, "1.0.0"), RBE_UPDATE_FULL);
+    assert_int_equal(update_from(s, "0.9.0"), RBE_UPDATE_FULL);
+    assert_int_equal(update_from(s, "1.1.0"), RBE_UPDATE_NONE);
+    assert_demand(s, old, new);
+    int64_t way = patch(s, new, old, 100);
+    struct rbe_latest a = ask_from(s, "1.0.0");
     assert_int_equal(a.update, RBE_UPDATE_INCREMENTAL);
     assert_string_equal(rbe_update_name(a.update), "incremental");
     assert_string_equal(rbe_format_name(a.format), "files");
     assert_int_equal(a.file_size, 100);
     assert_int_equal(a.grant.package, way);
-    assert_demand(h, old, new);
+    assert_demand(s, old, new);
     /* from a withdrawn version as well */
-    change(h, r, "UPDATE version SET withdrawn_at = 1 WHERE name = '1.0.0'");
-    assert_int_equal(update_from(h, "1.0.0"), RBE_UPDATE_INCREMENTAL);
+    change(s, r, "UPDATE version SET withdrawn_at = 1 WHERE name = '1.0.0'");
+    assert_int_equal(update_from(s, "1.0.0"), RBE_UPDATE_INCREMENTAL);
     /* purged, it is no longer offered */
-    change(h, r, "UPDATE package SET purged_at = 1 WHERE format = 1");
-    a = ask_from(h, "1.0.0");
+    change(s, r, "UPDATE package SET purged_at = 1 WHERE format = 1");
+    a = ask_from(s, "1.0.0");
     assert_int_equal(a.update, RBE_UPDATE_FULL);
     assert_int_equal(a.grant.package, new);
-    assert_demand(h, old, new);
+    assert_demand(s, old, new);
 }
 
 /* The smallest that the client can apply, never one that is not smaller than the full package. */
 static void test_deltas(void **state)
 {
-    struct apphome *h = *state;
-    int64_t r = resource_new(h, &(struct rbe_resource){0});
-    int64_t old = stable(h, r, "1.0.0"), new = stable(h, r, "1.1.0"), full_size = 800;
-    int64_t vcdiff = patch_as(h, new, old, full_size / 4, RBE_FORMAT_VCDIFF), files;
+    struct site *s = *state;
+    int64_t r = resource_new(s, &(struct rbe_resource){0});
+    int64_t old = stable(s, r, "1.0.0"), new = stable(s, r, "1.1.0"), full_size = 800;
+    int64_t vcdiff = patch_as(s, new, old, full_size / 4, RBE_FORMAT_VCDIFF), files;
     struct rbe_question q = question();
     struct rbe_demand d[4];
 
     q.current = "1.0.0";
-    assert_int_equal(ask(h, &q).update, RBE_UPDATE_FULL);
+    assert_int_equal(ask(s, &q).update, RBE_UPDATE_FULL);
     q.formats = RBE_FORMAT_BIT(RBE_FORMAT_VCDIFF);
-    assert_int_equal(ask(h, &q).grant.package, vcdiff);
-    files = patch(h, new, old, full_size / 2);
-    assert_int_equal(ask(h, &q).grant.package, vcdiff);
-    assert_string_equal(rbe_format_name(ask(h, &q).format), "vcdiff");
+    assert_int_equal(ask(s, &q).grant.package, vcdiff);
+    files = patch(s, new, old, full_size / 2);
+    assert_int_equal(ask(s, &q).grant.package, vcdiff);
+    assert_string_equal(rbe_format_name(ask(s, &q).format), "vcdiff");
     q.formats = RBE_FORMAT_BIT(RBE_FORMAT_ZSTD);
-    assert_int_equal(ask(h, &q).grant.package, files);
-    int64_t zstd = patch_as(h, new, old, full_size / 8, RBE_FORMAT_ZSTD);
-    assert_int_equal(ask(h, &q).grant.package, zstd);
+    assert_int_equal(ask(s, &q).grant.package, files);
+    int64_t zstd = patch_as(s, new, old, full_size / 8, RBE_FORMAT_ZSTD);
+    assert_int_equal(ask(s, &q).grant.package, zstd);
     q.formats |= RBE_FORMAT_BIT(RBE_FORMAT_VCDIFF);
-    assert_int_equal(ask(h, &q).grant.package, zstd);
+    assert_int_equal(ask(s, &q).grant.package, zstd);
     q.formats = 0;
-    assert_int_equal(ask(h, &q).grant.package, files);
-    assert_int_equal(rbe_demand_take(h->app->share, d, RBE_COUNT(d)), 1);
+    assert_int_equal(ask(s, &q).grant.package, files);
+    assert_int_equal(rbe_demand_take(s->app->share, d, RBE_COUNT(d)), 1);
     assert_int_equal(d[0].formats, RBE_FORMAT_BIT(RBE_FORMAT_ZSTD) | RBE_FORMAT_BIT(RBE_FORMAT_VCDIFF));
 }
 
 static void test_incremental_not_smaller(void **state)
 {
-    struct apphome *h = *state;
-    int64_t r = resource_new(h, &(struct rbe_resource){0});
-    int64_t a = stable(h, r, "1.0.0"), b = stable(h, r, "1.1.0"), c = stable(h, r, "1.2.0");
+    struct site *s = *state;
+    int64_t r = resource_new(s, &(struct rbe_resource){0});
+    int64_t a = stable(s, r, "1.0.0"), b = stable(s, r, "1.1.0"), c = stable(s, r, "1.2.0");
 
-    (void)patch(h, c, a, 1000);
-    (void)patch(h, c, b, 999);
-    assert_int_equal(update_from(h, "1.0.0"), RBE_UPDATE_FULL);
-    assert_int_equal(update_from(h, "1.1.0"), RBE_UPDATE_INCREMENTAL);
+    (void)patch(s, c, a, 1000);
+    (void)patch(s, c, b, 999);
+    assert_int_equal(update_from(s, "1.0.0"), RBE_UPDATE_FULL);
+    assert_int_equal(update_from(s, "1.1.0"), RBE_UPDATE_INCREMENTAL);
 }
 
 /* The source is what this client was given, not what another platform's was. */
 static void test_incremental_platforms(void **state)
 {
-    struct apphome *h = *state;
-    int64_t r = resource_new(h, &(struct rbe_resource){0});
+    struct site *s = *state;
+    int64_t r = resource_new(s, &(struct rbe_resource){0});
     struct rbe_question q = question();
-    int64_t old_any = stable(h, r, "1.0.0");
-    int64_t old_win = publish(h, r, "1.0.0", RBE_CHANNEL_STABLE, WIN64);
-    int64_t new_win = publish(h, r, "1.1.0", RBE_CHANNEL_STABLE, WIN64);
-    int64_t new_any = stable(h, r, "1.1.0");
+    int64_t old_any = stable(s, r, "1.0.0");
+    int64_t old_win = publish(s, r, "1.0.0", RBE_CHANNEL_STABLE, WIN64);
+    int64_t new_win = publish(s, r, "1.1.0", RBE_CHANNEL_STABLE, WIN64);
+    int64_t new_any = stable(s, r, "1.1.0");
 
     q.current = "1.0.0";
     q.system = RBE_SYSTEM_WINDOWS;
     q.arch = RBE_ARCH_AMD64;
-    assert_int_equal(ask(h, &q).grant.package, new_win);
-    assert_demand(h, old_win, new_win);
-    int64_t way = patch(h, new_win, old_win, 10);
-    assert_int_equal(ask(h, &q).grant.package, way);
-    assert_demand(h, old_win, new_win);
+    assert_int_equal(ask(s, &q).grant.package, new_win);
+    assert_demand(s, old_win, new_win);
+    int64_t way = patch(s, new_win, old_win, 10);
+    assert_int_equal(ask(s, &q).grant.package, way);
+    assert_demand(s, old_win, new_win);
     q.system = RBE_SYSTEM_LINUX;
-    assert_int_equal(ask(h, &q).grant.package, new_any);
-    assert_demand(h, old_any, new_any);
+    assert_int_equal(ask(s, &q).grant.package, new_any);
+    assert_demand(s, old_any, new_any);
     /* over platforms nothing is built, but a way that is there is taken */
-    int64_t new_linux = publish(h, r, "1.1.0", RBE_CHANNEL_STABLE, LINUX64);
-    assert_int_equal(ask(h, &q).grant.package, new_linux);
-    assert_demand(h, 0, 0);
-    way = patch(h, new_linux, old_any, 10);
-    assert_int_equal(ask(h, &q).grant.package, way);
+    int64_t new_linux = publish(s, r, "1.1.0", RBE_CHANNEL_STABLE, LINUX64);
+    assert_int_equal(ask(s, &q).grant.package, new_linux);
+    assert_demand(s, 0, 0);
+    way = patch(s, new_linux, old_any, 10);
+    assert_int_equal(ask(s, &q).grant.package, way);
 }
 
 /* Pairs that nobody could build are not counted. */
 static void test_no_demand(void **state)
 {
-    struct apphome *h = *state;
-    int64_t full = resource_new(h, &(struct rbe_resource){.update = RBE_RESOURCE_FULL});
+    struct site *s = *state;
+    int64_t full = resource_new(s, &(struct rbe_resource){.update = RBE_RESOURCE_FULL});
     struct rbe_question q = question();
 
-    (void)stable(h, full, "1.0.0");
-    (void)stable(h, full, "1.1.0");
-    assert_int_equal(update_from(h, "1.0.0"), RBE_UPDATE_FULL);
-    assert_demand(h, 0, 0);
+    (void)stable(s, full, "1.0.0");
+    (void)stable(s, full, "1.1.0");
+    assert_int_equal(update_from(s, "1.0.0"), RBE_UPDATE_FULL);
+    assert_demand(s, 0, 0);
     q.rid = "second";
     q.current = "1.0.0";
-    int64_t r = resource_new(h, &(struct rbe_resource){.rid = "second"});
-    (void)stable(h, r, "1.0.0");
-    (void)stable(h, r, "1.1.0");
-    apphome_sql(h, "UPDATE package SET purged_at = 1 WHERE version = (SELECT version.id FROM version "
-                   "JOIN resource r ON r.id = version.resource WHERE r.rid = 'second' AND version.name = '1.0.0')");
-    assert_int_equal(ask(h, &q).update, RBE_UPDATE_FULL);
-    assert_demand(h, 0, 0);
+    int64_t r = resource_new(s, &(struct rbe_resource){.rid = "second"});
+    (void)stable(s, r, "1.0.0");
+    (void)stable(s, r, "1.1.0");
+    site_sql(s, "rbe.db",
+             "UPDATE package SET purged_at = 1 WHERE version = (SELECT version.id FROM version "
+             "JOIN resource r ON r.id = version.resource WHERE r.rid = 'second' AND version.name = '1.0.0')");
+    assert_int_equal(ask(s, &q).update, RBE_UPDATE_FULL);
+    assert_demand(s, 0, 0);
     q.rid = "third";
-    r = resource_new(h, &(struct rbe_resource){.rid = "third"});
-    (void)stable(h, r, "1.0.0");
-    (void)stable(h, r, "1.1.0");
-    apphome_sql(h, "UPDATE package SET tree = zeroblob(32)");
-    assert_int_equal(ask(h, &q).update, RBE_UPDATE_FULL);
-    assert_demand(h, 0, 0);
+    r = resource_new(s, &(struct rbe_resource){.rid = "third"});
+    (void)stable(s, r, "1.0.0");
+    (void)stable(s, r, "1.1.0");
+    site_sql(s, "rbe.db", "UPDATE package SET tree = zeroblob(32)");
+    assert_int_equal(ask(s, &q).update, RBE_UPDATE_FULL);
+    assert_demand(s, 0, 0);
 }
 
-static void put_cdk(struct apphome *h, const char *text, int64_t resource, int64_t expires, int64_t blocked,
+static void put_cdk(struct site *s, const char *text, int64_t resource, int64_t expires, int64_t blocked,
                     int64_t *ret_id)
 {
     struct rbe_cdk c = {.prefix = "0000", .resource = resource, .created_at = NOW, .expires_at = expires,
                         .blocked_at = blocked};
 
     rbe_sha256_of(text, strlen(text), c.sha256);
-    must(h, rbe_store_begin(h->app->store, RBE_BASE_RELEASES, &h->err));
-    must(h, rbe_cdk_put(h->app->store, &c, &h->err));
-    must(h, rbe_store_commit(h->app->store, RBE_BASE_RELEASES, &h->err));
+    must(s, rbe_store_begin(s->app->store, RBE_BASE_RELEASES, &s->err));
+    must(s, rbe_cdk_put(s->app->store, &c, &s->err));
+    must(s, rbe_store_commit(s->app->store, RBE_BASE_RELEASES, &s->err));
     *ret_id = c.id;
 }
 
@@ -595,21 +596,21 @@ static void test_cdk(void **state)
         {foreign, RBE_CDK_FOREIGN},
         {blocked, RBE_CDK_BLOCKED},
     };
-    struct apphome *h = *state;
-    int64_t r = resource_new(h, &(struct rbe_resource){.access = RBE_ACCESS_CDK});
-    int64_t other = resource_new(h, &(struct rbe_resource){.rid = "other"});
-    int64_t from = stable(h, r, "1.0.0"), to = stable(h, r, "1.1.0"), id, lasting_id, ignored;
+    struct site *s = *state;
+    int64_t r = resource_new(s, &(struct rbe_resource){.access = RBE_ACCESS_CDK});
+    int64_t other = resource_new(s, &(struct rbe_resource){.rid = "other"});
+    int64_t from = stable(s, r, "1.0.0"), to = stable(s, r, "1.1.0"), id, lasting_id, ignored;
     struct rbe_question q = question();
 
-    put_cdk(h, good, r, NOW + 50, 0, &id);
-    put_cdk(h, lasting, 0, 0, 0, &lasting_id);
-    put_cdk(h, old, r, NOW - 1, 0, &ignored);
-    put_cdk(h, foreign, other, 0, 0, &ignored);
-    put_cdk(h, blocked, r, 0, NOW - 1, &ignored);
+    put_cdk(s, good, r, NOW + 50, 0, &id);
+    put_cdk(s, lasting, 0, 0, 0, &lasting_id);
+    put_cdk(s, old, r, NOW - 1, 0, &ignored);
+    put_cdk(s, foreign, other, 0, 0, &ignored);
+    put_cdk(s, blocked, r, 0, NOW - 1, &ignored);
     q.current = "1.0.0";
     for (size_t i = 0; i < RBE_COUNT(rows); i++) {
         q.cdk = rows[i].cdk;
-        struct rbe_latest a = ask(h, &q);
+        struct rbe_latest a = ask(s, &q);
         assert_int_equal(a.verdict, rows[i].verdict);
         assert_int_equal(a.update, RBE_UPDATE_UNTOLD);
         assert_null(rbe_update_name(a.update));
@@ -620,22 +621,22 @@ static void test_cdk(void **state)
         assert_int_equal(a.cdk_expires, 0);
     }
     /* who may not download makes no work */
-    assert_demand(h, 0, 0);
+    assert_demand(s, 0, 0);
     q.cdk = good;
-    struct rbe_latest a = ask(h, &q);
+    struct rbe_latest a = ask(s, &q);
     assert_int_equal(a.verdict, RBE_OK);
     assert_int_equal(a.update, RBE_UPDATE_FULL);
     assert_int_equal(a.cdk_expires, NOW + 50);
     assert_int_equal(a.grant.cdk, id);
     assert_int_equal(a.grant.package, to);
-    assert_demand(h, from, to);
+    assert_demand(s, from, to);
     q.current = "1.1.0";
-    a = ask(h, &q);
+    a = ask(s, &q);
     assert_int_equal(a.update, RBE_UPDATE_NONE);
     assert_int_equal(a.cdk_expires, NOW + 50);
     q.cdk = lasting;
     q.current = "";
-    a = ask(h, &q);
+    a = ask(s, &q);
     assert_int_equal(a.cdk_expires, 0);
     assert_int_equal(a.grant.cdk, lasting_id);
 }
@@ -644,31 +645,31 @@ static void test_cdk(void **state)
 static void test_cdk_always(void **state)
 {
     static const char good[] = "0123456789ABCDEFGHJKMNPQRS";
-    struct apphome *h = *state;
-    int64_t r = resource_new(h, &(struct rbe_resource){.access = RBE_ACCESS_PUBLIC});
+    struct site *s = *state;
+    int64_t r = resource_new(s, &(struct rbe_resource){.access = RBE_ACCESS_PUBLIC});
     int64_t id;
     struct rbe_question q = question();
 
-    (void)stable(h, r, "1.0.0");
-    put_cdk(h, good, r, NOW + 50, 0, &id);
+    (void)stable(s, r, "1.0.0");
+    put_cdk(s, good, r, NOW + 50, 0, &id);
     q.current = "1.0.0";
     q.cdk_always = true;
-    struct rbe_latest a = ask(h, &q);
+    struct rbe_latest a = ask(s, &q);
     assert_int_equal(a.update, RBE_UPDATE_UNTOLD);
     assert_int_equal(a.verdict, RBE_OK);
     assert_true(a.named);
     q.cdk = "x";
-    a = ask(h, &q);
+    a = ask(s, &q);
     assert_int_equal(a.update, RBE_UPDATE_UNTOLD);
     assert_int_equal(a.verdict, RBE_CDK_INVALID);
     assert_true(a.named);
     q.cdk = good;
-    a = ask(h, &q);
+    a = ask(s, &q);
     assert_int_equal(a.update, RBE_UPDATE_NONE);
     assert_int_equal(a.cdk_expires, NOW + 50);
     assert_int_equal(a.grant.cdk, id);
     q.current = "";
-    a = ask(h, &q);
+    a = ask(s, &q);
     assert_int_equal(a.update, RBE_UPDATE_FULL);
     assert_false(a.named);
 }
@@ -676,23 +677,23 @@ static void test_cdk_always(void **state)
 /* A reader's app answers as well, and sees a publish in its very next answer. */
 static void test_reader(void **state)
 {
-    struct apphome *h = *state;
-    int64_t r = resource_new(h, &(struct rbe_resource){0});
+    struct site *s = *state;
+    int64_t r = resource_new(s, &(struct rbe_resource){0});
     rbe_autoptr(app) struct rbe_app *reader = NULL;
     struct rbe_question q = question();
     struct rbe_latest a;
 
-    must(h, rbe_app_open(&h->settings, RBE_APP_READ, &reader, &h->err));
+    must(s, rbe_app_open(&s->settings, RBE_APP_READ, &reader, &s->err));
     for (int i = 0; i < 5; i++) {
-        const char *name = rbe_arena_strfmt(&h->arena, "1.%d.0", i);
+        const char *name = rbe_arena_strfmt(&s->arena, "1.%d.0", i);
 
-        (void)stable(h, r, name);
-        must(h, rbe_latest_find(reader, &q, &h->arena, &a, &h->err));
+        (void)stable(s, r, name);
+        must(s, rbe_latest_find(reader, &q, &s->arena, &a, &s->err));
         assert_string_equal(a.version_name, name);
     }
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, apphome_setup, apphome_teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, site_setup, site_teardown)
 
 int main(void)
 {

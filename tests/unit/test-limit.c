@@ -1,13 +1,13 @@
 /* lib/core/limit: whose requests count together, and what is off. */
-#include "tests/unit/appsite.h"
+#include "tests/unit/site.h"
 
 #include "lib/core/limit.h"
 
 static enum rbe_code take(struct site *s, enum rbe_limit limit, const char *address)
 {
-    s->e = (struct rbe_err){0};
-    enum rbe_code code = rbe_limit_take(s->app, limit, address, &s->e);
-    assert_true(code == RBE_OK ? s->e.retry_after == 0 : s->e.retry_after >= 1 && s->e.retry_after <= 60);
+    s->err = (struct rbe_err){0};
+    enum rbe_code code = rbe_limit_take(s->app, limit, address, &s->err);
+    assert_true(code == RBE_OK ? s->err.retry_after == 0 : s->err.retry_after >= 1 && s->err.retry_after <= 60);
     return code;
 }
 
@@ -26,7 +26,7 @@ static void test_addresses(void **state)
 
     s->settings.limits.auth_failures = 5;
     assert_int_equal(taken(s, RBE_LIMIT_FAILED, "192.0.2.1"), 5);
-    assert_non_null(strstr(s->e.text, "try again in 12 s"));
+    assert_non_null(strstr(s->err.text, "try again in 12 s"));
     assert_int_equal(taken(s, RBE_LIMIT_FAILED, "::ffff:192.0.2.1"), 0);
     assert_int_equal(taken(s, RBE_LIMIT_FAILED, "192.0.2.2"), 5);
     assert_int_equal(taken(s, RBE_LIMIT_FAILED, "2001:db8:0:1::1"), 5);
@@ -52,8 +52,8 @@ static void test_kinds(void **state)
     s->settings.limits.download_burst = 7;
     assert_in_range(taken(s, RBE_LIMIT_DOWNLOAD, "192.0.2.1"), 7, 8);
     assert_int_equal(taken(s, RBE_LIMIT_ADMIN, "192.0.2.1"), 100);
-    expect(s, RBE_LIMITED, rbe_limit_look(s->app, RBE_LIMIT_DOWNLOAD, "192.0.2.1", &s->e));
-    must(s, rbe_limit_look(s->app, RBE_LIMIT_DOWNLOAD, "192.0.2.9", &s->e));
+    expect(s, RBE_LIMITED, rbe_limit_look(s->app, RBE_LIMIT_DOWNLOAD, "192.0.2.1", &s->err));
+    must(s, rbe_limit_look(s->app, RBE_LIMIT_DOWNLOAD, "192.0.2.9", &s->err));
 }
 
 static void test_trust(void **state)

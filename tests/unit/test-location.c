@@ -1,6 +1,6 @@
 /* lib/core/location: whom a location is good for and until when, that it takes one file, and what a callback finds
  * after a process died in between. */
-#include "tests/unit/appsite.h"
+#include "tests/unit/site.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -16,38 +16,38 @@ static void make_resource(struct site *s)
     const struct rbe_resource_draft d = {.rid = "blob", .update_type = "full"};
     struct rbe_resource r;
 
-    must(s, rbe_release_create(s->app, &d, &s->arena, &r, &s->e));
+    must(s, rbe_release_create(s->app, &d, &s->arena, &r, &s->err));
 }
 
 static struct rbe_location make(struct site *s)
 {
     struct rbe_location l;
 
-    must(s, rbe_location_make(s->app, &what, "C:\\my dir\\app 1.exe", NOW, &s->arena, &l, &s->e));
+    must(s, rbe_location_make(s->app, &what, "C:\\my dir\\app 1.exe", NOW, &s->arena, &l, &s->err));
     return l;
 }
 
 static enum rbe_code check(struct site *s, const struct rbe_location *l, int64_t now, struct rbe_location_right *ret)
 {
-    s->e = (struct rbe_err){0};
-    return rbe_location_check(s->app, l, now, ret, &s->e);
+    s->err = (struct rbe_err){0};
+    return rbe_location_check(s->app, l, now, ret, &s->err);
 }
 
 static enum rbe_code bring(struct site *s, const struct rbe_location_right *right, const char *bytes)
 {
     rbe_autoptr(staging) struct rbe_staging *st = NULL;
 
-    must(s, rbe_staging_new(s->app, "x", &st, &s->e));
-    must(s, rbe_staging_put(st, bytes, strlen(bytes), &s->e));
-    must(s, rbe_staging_finish(st, &s->e));
-    return rbe_location_put(s->app, right, st, &s->e);
+    must(s, rbe_staging_new(s->app, "x", &st, &s->err));
+    must(s, rbe_staging_put(st, bytes, strlen(bytes), &s->err));
+    must(s, rbe_staging_finish(st, &s->err));
+    return rbe_location_put(s->app, right, st, &s->err);
 }
 
 static enum rbe_code callback(struct site *s, const struct rbe_publish *p, const char *key, int64_t now,
                               struct rbe_published *ret)
 {
-    s->e = (struct rbe_err){0};
-    return rbe_location_publish(s->app, p, key, now, &s->arena, ret, &s->e);
+    s->err = (struct rbe_err){0};
+    return rbe_location_publish(s->app, p, key, now, &s->arena, ret, &s->err);
 }
 
 /* The only directory in tmp/. */
@@ -85,10 +85,10 @@ static void test_made(void **state)
     char *name = rbe_arena_alloc(&s->arena, 400);
     memset(name, 'x', 395);
     memcpy(name + 395, ".zip", 5);
-    must(s, rbe_location_make(s->app, &what, name, NOW, &s->arena, &l, &s->e));
+    must(s, rbe_location_make(s->app, &what, name, NOW, &s->arena, &l, &s->err));
     assert_int_equal(strlen(l.name), RBE_LOCATION_NAME_MAX);
     assert_string_equal(l.name + RBE_LOCATION_NAME_MAX - 4, ".zip");
-    must(s, rbe_location_make(s->app, &what, NULL, NOW, &s->arena, &l, &s->e));
+    must(s, rbe_location_make(s->app, &what, NULL, NOW, &s->arena, &l, &s->err));
     assert_string_equal(l.name, "package");
 }
 
@@ -188,7 +188,7 @@ static void test_died(void **state)
     assert_int_equal(rename(site_path(s, "kept"), place(s, "file")), 0);
     must(s, callback(s, &what, l.key, NOW, &done));
 
-    site_write(place(s, "sum"), "what?\n", 6);
+    must(s, rbe_file_put(place(s, "sum"), "what?\n", 6, 0644, &s->err));
     assert_int_equal(callback(s, &what, l.key, NOW, &done), RBE_FAULT);
 }
 

@@ -1,5 +1,5 @@
 /* lib/core/mirroring: copies into a directory: leftovers of killed processes, damage, jobs that are put once. */
-#include "tests/unit/installation.h"
+#include "tests/unit/releases.h"
 
 #include <dirent.h>
 #include <utime.h>

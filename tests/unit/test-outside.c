@@ -1,5 +1,5 @@
 /* lib/core/outside, and access on top of it: what a service is asked, what its answers mean, and what holds without it. */
-#include "tests/unit/appsite.h"
+#include "tests/unit/site.h"
 #include "tests/unit/peer.h"
 
 #include <sys/mman.h>
@@ -68,8 +68,8 @@ static enum rbe_code show(struct site *s, const char *cdk, struct rbe_access_ver
 {
     const struct rbe_access_ask q = {.cdk = cdk, .resource = 1, .rid = "my-app", .address = "192.0.2.1", .now = NOW};
 
-    s->e = (struct rbe_err){0};
-    return rbe_access_cdk(s->app, &q, &s->arena, ret, &s->e);
+    s->err = (struct rbe_err){0};
+    return rbe_access_cdk(s->app, &q, &s->arena, ret, &s->err);
 }
 
 static void test_verdicts(void **state)
@@ -200,7 +200,7 @@ static void test_bogus(void **state)
     }
     int before = atomic_load(&desk->asked);
     expect(s, RBE_LIMITED, show(s, "bogus5code7002", &got));
-    assert_in_range(s->e.retry_after, 1, 12);
+    assert_in_range(s->err.retry_after, 1, 12);
     assert_int_equal(atomic_load(&desk->asked), before);
     must(s, show(s, "good", &got));
     assert_int_equal(got.code, RBE_OK);
@@ -213,8 +213,8 @@ static enum rbe_code enter(struct site *s, const char *bearer, const char *rid, 
 {
     const struct rbe_access_entry who = {bearer, "192.0.2.1", rid, NOW};
 
-    s->e = (struct rbe_err){0};
-    return rbe_access_enter(s->app, &who, &s->arena, ret, &s->e);
+    s->err = (struct rbe_err){0};
+    return rbe_access_enter(s->app, &who, &s->arena, ret, &s->err);
 }
 
 static void test_uploader(void **state)
@@ -226,9 +226,9 @@ static void test_uploader(void **state)
     must(s, enter(s, "eyJhbGciOi.x.y", "my-app", &t));
     assert_string_equal(desk->last, "{\"type\":\"uploader\",\"resource_id\":\"my-app\",\"token\":\"eyJhbGciOi.x.y\","
                                     "\"address\":\"192.0.2.1\"}");
-    must(s, rbe_access_allow(&t, RBE_SCOPE_PUBLISH, "my-app", &s->e));
-    expect(s, RBE_FORBIDDEN, rbe_access_allow(&t, RBE_SCOPE_PUBLISH, "other", &s->e));
-    expect(s, RBE_FORBIDDEN, rbe_access_allow(&t, RBE_SCOPE_ADMIN, "my-app", &s->e));
+    must(s, rbe_access_allow(&t, RBE_SCOPE_PUBLISH, "my-app", &s->err));
+    expect(s, RBE_FORBIDDEN, rbe_access_allow(&t, RBE_SCOPE_PUBLISH, "other", &s->err));
+    expect(s, RBE_FORBIDDEN, rbe_access_allow(&t, RBE_SCOPE_ADMIN, "my-app", &s->err));
     expect(s, RBE_UNAUTHORIZED, enter(s, "code7002", "my-app", &t));
     expect(s, RBE_UNAUTHORIZED, enter(s, "code7005", "my-app", &t));
     expect(s, RBE_FORBIDDEN, enter(s, "code7004", "my-app", &t));
@@ -236,12 +236,12 @@ static void test_uploader(void **state)
     int before = atomic_load(&desk->asked);
     expect(s, RBE_UNAUTHORIZED, enter(s, "another", NULL, &t));
     expect(s, RBE_UNAUTHORIZED, enter(s, "another", "no\377rid", &t));
-    must(s, rbe_access_grant_token(s->app, &own, text, &s->e));
+    must(s, rbe_access_grant_token(s->app, &own, text, &s->err));
     must(s, enter(s, text, "my-app", &t));
     assert_int_equal(t.id, own.id);
-    must(s, rbe_store_begin(s->app->store, RBE_BASE_RELEASES, &s->e));
-    must(s, rbe_token_revoke(s->app->store, "own", NOW, &s->e));
-    must(s, rbe_store_commit(s->app->store, RBE_BASE_RELEASES, &s->e));
+    must(s, rbe_store_begin(s->app->store, RBE_BASE_RELEASES, &s->err));
+    must(s, rbe_token_revoke(s->app->store, "own", NOW, &s->err));
+    must(s, rbe_store_commit(s->app->store, RBE_BASE_RELEASES, &s->err));
     expect(s, RBE_UNAUTHORIZED, enter(s, text, "my-app", &t));
     assert_int_equal(atomic_load(&desk->asked), before);
     /* nobody publishes because a service is away */
@@ -257,8 +257,8 @@ static enum rbe_code download(struct site *s, const struct rbe_grant *key, bool 
                                      .address = "192.0.2.1", .now = NOW};
     struct rbe_err lost;
 
-    s->e = (struct rbe_err){0};
-    return rbe_access_download(s->app, &u, &s->arena, &lost, &s->e);
+    s->err = (struct rbe_err){0};
+    return rbe_access_download(s->app, &u, &s->arena, &lost, &s->err);
 }
 
 static void test_download(void **state)

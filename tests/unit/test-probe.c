@@ -1,5 +1,5 @@
 /* lib/core/probe: places that answer rightly, wrongly, not at all; who asks, and when. */
-#include "tests/unit/installation.h"
+#include "tests/unit/releases.h"
 #include "tests/unit/peer.h"
 
 #include "lib/core/probe.h"

@@ -1,5 +1,5 @@
 /* Purging: which packages go, what stays for whom, and when their files are taken away. */
-#include "tests/unit/installation.h"
+#include "tests/unit/releases.h"
 
 #include "lib/core/latest.h"
 #include "lib/core/purge.h"

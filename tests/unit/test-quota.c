@@ -1,5 +1,5 @@
 /* lib/core/quota: what counts, when a day begins, and many at once. */
-#include "tests/unit/appsite.h"
+#include "tests/unit/site.h"
 
 #include <sys/wait.h>
 
@@ -22,8 +22,8 @@ static enum rbe_code take(struct site *s, const struct rbe_cdk *c, int n, int64_
     struct rbe_grant key = key_of(c ? c->id : -9, n);
     struct rbe_err lost;
 
-    s->e = (struct rbe_err){0};
-    enum rbe_code code = rbe_quota_take(s->app, &key, c, now, &lost, &s->e);
+    s->err = (struct rbe_err){0};
+    enum rbe_code code = rbe_quota_take(s->app, &key, c, now, &lost, &s->err);
     assert_int_equal(lost.code, RBE_OK);
     return code;
 }
@@ -32,7 +32,7 @@ static bool used_up(struct site *s, const struct rbe_cdk *c, int64_t now)
 {
     bool yes = false;
 
-    must(s, rbe_quota_used_up(s->app, c ? c->id : -9, c, now, &yes, &s->e));
+    must(s, rbe_quota_used_up(s->app, c ? c->id : -9, c, now, &yes, &s->err));
     return yes;
 }
 
@@ -48,13 +48,13 @@ static void test_limits(void **state)
     assert_true(used_up(s, &own_limit, NOW));
     assert_int_equal(take(s, &own_limit, 3, NOW), RBE_CDK_QUOTA);
     assert_int_equal(take(s, &own_limit, 2, NOW), RBE_OK);
-    must(s, rbe_quota_used(s->app, 1, NOW, &today, &total, &s->e));
+    must(s, rbe_quota_used(s->app, 1, NOW, &today, &total, &s->err));
     assert_int_equal(today, 2);
     assert_int_equal(total, 2);
     /* without any limit it is still counted, for the list */
     assert_false(used_up(s, &no_limit, NOW));
     assert_int_equal(take(s, &no_limit, 3, NOW), RBE_OK);
-    must(s, rbe_quota_used(s->app, 1, NOW, &today, &total, &s->e));
+    must(s, rbe_quota_used(s->app, 1, NOW, &today, &total, &s->err));
     assert_int_equal(today, 3);
     /* the configured limit holds where the cdk has none; the cdk's own wins, also when it is greater */
     s->settings.extra.download_limit_count = 1;
@@ -76,7 +76,7 @@ static void test_midnight(void **state)
     assert_int_equal(take(s, &own_limit, 2, midnight - 1), RBE_OK);
     assert_int_equal(take(s, &own_limit, 3, midnight - 1), RBE_CDK_QUOTA);
     assert_int_equal(take(s, &own_limit, 2, midnight), RBE_OK);
-    must(s, rbe_quota_used(s->app, 1, midnight, &today, &total, &s->e));
+    must(s, rbe_quota_used(s->app, 1, midnight, &today, &total, &s->err));
     assert_int_equal(today, 0);
     assert_int_equal(total, 2);
     assert_int_equal(take(s, &own_limit, 3, midnight), RBE_OK);
@@ -103,10 +103,10 @@ static void test_zone(void **state)
     assert_int_equal(take(s, &own_limit, 3, midnight), RBE_OK);
     site_close(s);
     s->settings.extra.quota_time_zone = "Europe/Nowhere";
-    expect(s, RBE_NOTFOUND, rbe_app_open(&s->settings, RBE_APP_READ, &s->app, &s->e));
-    assert_non_null(strstr(s->e.text, "extra.quota_time_zone: "));
+    expect(s, RBE_NOTFOUND, rbe_app_open(&s->settings, RBE_APP_READ, &s->app, &s->err));
+    assert_non_null(strstr(s->err.text, "extra.quota_time_zone: "));
     s->settings.extra.quota_time_zone = "zone.tab";
-    assert_int_not_equal(rbe_app_open(&s->settings, RBE_APP_READ, &s->app, &s->e), RBE_OK);
+    assert_int_not_equal(rbe_app_open(&s->settings, RBE_APP_READ, &s->app, &s->err), RBE_OK);
 }
 
 static void test_purge(void **state)
@@ -116,17 +116,17 @@ static void test_purge(void **state)
 
     s->settings.extra.download_effective_time = 3 * DAY;
     assert_int_equal(take(s, &own_limit, 1, NOW), RBE_OK);
-    must(s, rbe_quota_purge(s->app, NOW + 5 * DAY, &s->e));
+    must(s, rbe_quota_purge(s->app, NOW + 5 * DAY, &s->err));
     assert_int_equal(take(s, &own_limit, 1, NOW + 5 * DAY), RBE_OK);
-    must(s, rbe_quota_used(s->app, 1, NOW, &today, &total, &s->e));
+    must(s, rbe_quota_used(s->app, 1, NOW, &today, &total, &s->err));
     assert_int_equal(today, 1);
     /* a clock that runs ahead takes nothing away while nothing is counted there */
-    must(s, rbe_quota_purge(s->app, NOW + 400 * DAY, &s->e));
-    must(s, rbe_quota_used(s->app, 1, NOW, &today, &total, &s->e));
+    must(s, rbe_quota_purge(s->app, NOW + 400 * DAY, &s->err));
+    must(s, rbe_quota_used(s->app, 1, NOW, &today, &total, &s->err));
     assert_int_equal(today, 1);
     assert_int_equal(take(s, &own_limit, 2, NOW + 6 * DAY), RBE_OK);
-    must(s, rbe_quota_purge(s->app, NOW + 6 * DAY, &s->e));
-    must(s, rbe_quota_used(s->app, 1, NOW, &today, &total, &s->e));
+    must(s, rbe_quota_purge(s->app, NOW + 6 * DAY, &s->err));
+    must(s, rbe_quota_used(s->app, 1, NOW, &today, &total, &s->err));
     assert_int_equal(today, 0);
     assert_int_equal(total, 2);
 }
@@ -140,11 +140,11 @@ static void test_cannot_count(void **state)
     struct rbe_err lost;
 
     site_close(s);
-    must(s, rbe_app_open(&s->settings, RBE_APP_READ, &s->app, &s->e));
+    must(s, rbe_app_open(&s->settings, RBE_APP_READ, &s->app, &s->err));
     assert_int_equal(unlink(path), 0);
-    must(s, rbe_quota_take(s->app, &key, &no_limit, NOW, &lost, &s->e));
+    must(s, rbe_quota_take(s->app, &key, &no_limit, NOW, &lost, &s->err));
     assert_int_not_equal(lost.code, RBE_OK);
-    assert_int_not_equal(rbe_quota_take(s->app, &key, &own_limit, NOW, &lost, &s->e), RBE_OK);
+    assert_int_not_equal(rbe_quota_take(s->app, &key, &own_limit, NOW, &lost, &s->err), RBE_OK);
 }
 
 /* A process of its own takes every key in an order of its own; exits with how many it got. */
@@ -182,7 +182,7 @@ static void test_race(void **state)
     }
     assert_int_equal(got, LIMIT);
     site_open(s);
-    must(s, rbe_quota_used(s->app, 1, NOW, &today, &total, &s->e));
+    must(s, rbe_quota_used(s->app, 1, NOW, &today, &total, &s->err));
     assert_int_equal(today, LIMIT);
     assert_int_equal(total, LIMIT);
 }

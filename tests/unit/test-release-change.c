@@ -1,4 +1,4 @@
-#include "tests/unit/installation.h"
+#include "tests/unit/releases.h"
 
 #include "lib/core/latest.h"
 #include "lib/core/release-change.h"

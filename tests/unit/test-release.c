@@ -1,6 +1,6 @@
 /* lib/core/release: what makes a resource, what a publish changes, and what it leaves when it fails, loses a race or
  * dies. */
-#include "tests/unit/appsite.h"
+#include "tests/unit/site.h"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -11,8 +11,8 @@
 
 static enum rbe_code create(struct site *s, struct rbe_resource_draft d, struct rbe_resource *ret)
 {
-    s->e = (struct rbe_err){0};
-    return rbe_release_create(s->app, &d, &s->arena, ret, &s->e);
+    s->err = (struct rbe_err){0};
+    return rbe_release_create(s->app, &d, &s->arena, ret, &s->err);
 }
 
 static void make_resource(struct site *s, const char *rid, const char *update_type, const char *order)
@@ -28,14 +28,14 @@ static const char *make_archive(struct site *s, const char *text, const char *ty
 {
     const char *dir = site_path(s, "tree"), *out = rbe_arena_strfmt(&s->arena, "%s/made.%s", s->dir, type);
 
-    must(s, rbe_dir_remove(dir, &s->e));
+    must(s, rbe_dir_remove(dir, &s->err));
     (void)unlink(out);
-    must(s, rbe_dir_make(site_path(s, "tree/empty"), 0755, &s->e));
-    site_write(site_path(s, "tree/file"), text, strlen(text));
-    site_write(site_path(s, "tree/run me"), "#!", 2);
-    assert_int_equal(chmod(site_path(s, "tree/run me"), 0755), 0);
+    must(s, rbe_dir_make(site_path(s, "tree/empty"), 0755, &s->err));
+    scratch_text(s->dir, "tree/file", text);
+    scratch_write(s->dir, "tree/run me", "#!", 2, 0755);
     assert_int_equal(symlink("file", site_path(s, "tree/link")), 0);
-    site_shell(s, strcmp(type, "zip") == 0 ? "cd \"$1\"; zip -qXyr \"$2\" ." : "tar -C \"$1\" -caf \"$2\" .", dir, out);
+    assert_int_equal(scratch_sh(strcmp(type, "zip") == 0 ? "cd \"$1\"; zip -qXyr \"$2\" ."
+                                                         : "tar -C \"$1\" -caf \"$2\" .", dir, out, NULL), 0);
     return out;
 }
 
@@ -43,9 +43,9 @@ static struct rbe_staging *stage_bytes(struct site *s, const void *p, size_t n, 
 {
     struct rbe_staging *st = NULL;
 
-    must(s, rbe_staging_new(s->app, name, &st, &s->e));
-    must(s, rbe_staging_put(st, p, n, &s->e));
-    must(s, rbe_staging_finish(st, &s->e));
+    must(s, rbe_staging_new(s->app, name, &st, &s->err));
+    must(s, rbe_staging_put(st, p, n, &s->err));
+    must(s, rbe_staging_finish(st, &s->err));
     return st;
 }
 
@@ -53,7 +53,7 @@ static struct rbe_staging *stage(struct site *s, const char *file)
 {
     rbe_auto(str) struct rbe_str bytes = {0};
 
-    must(s, rbe_file_get(file, 1 << 20, &bytes, &s->e));
+    must(s, rbe_file_get(file, 1 << 20, &bytes, &s->err));
     return stage_bytes(s, rbe_str_text(&bytes), bytes.len, file);
 }
 
@@ -64,8 +64,8 @@ static enum rbe_code publish(struct site *s, struct rbe_publish p, const char *f
 
     p.rid = p.rid ? p.rid : "my-app";
     p.staged = st;
-    s->e = (struct rbe_err){0};
-    enum rbe_code code = rbe_release_publish(s->app, &p, &s->arena, ret, &s->e);
+    s->err = (struct rbe_err){0};
+    enum rbe_code code = rbe_release_publish(s->app, &p, &s->arena, ret, &s->err);
     if (code == RBE_OK && st)
         assert_true(ret->existed || !st->path);
     return code;
@@ -76,7 +76,7 @@ static int64_t job_count(struct site *s)
     struct rbe_job *jobs;
     size_t n;
 
-    must(s, rbe_job_list(s->app->store, -1, 100, &s->arena, &jobs, &n, &s->e));
+    must(s, rbe_job_list(s->app->store, -1, 100, &s->arena, &jobs, &n, &s->err));
     return (int64_t)n;
 }
 
@@ -89,7 +89,7 @@ static void test_create(void **state)
     struct rbe_resource r, got;
 
     assert_int_equal(create(s, (struct rbe_resource_draft){.rid = "my-app"}, &r), RBE_OK);
-    must(s, rbe_resource_get(s->app->store, "my-app", &s->arena, &got, &s->e));
+    must(s, rbe_resource_get(s->app->store, "my-app", &s->arena, &got, &s->err));
     assert_int_equal(got.id, r.id);
     assert_string_equal(got.name, "");
     assert_string_equal(got.description, "");
@@ -104,7 +104,7 @@ static void test_create(void **state)
                                            .update_type = "full", .access = "cdk", .order = "published",
                                            .always_include = globs, .always_includes = 2};
     assert_int_equal(create(s, all, &r), RBE_OK);
-    must(s, rbe_resource_get(s->app->store, "all", &s->arena, &got, &s->e));
+    must(s, rbe_resource_get(s->app->store, "all", &s->arena, &got, &s->err));
     assert_int_equal(got.update, RBE_RESOURCE_FULL);
     assert_int_equal(got.access, RBE_ACCESS_CDK);
     assert_int_equal(got.order, RBE_ORDER_PUBLISHED);
@@ -141,11 +141,11 @@ static void test_create_rules(void **state)
     };
     for (size_t i = 0; i < RBE_COUNT(rows); i++) {
         assert_int_equal(create(s, rows[i].draft, &r), RBE_INVALID);
-        assert_int_equal(s->e.violations, 1);
-        assert_string_equal(s->e.violation[0].field, rows[i].field);
+        assert_int_equal(s->err.violations, 1);
+        assert_string_equal(s->err.violation[0].field, rows[i].field);
     }
     assert_int_equal(create(s, (struct rbe_resource_draft){.rid = "x", .access = "y", .order = "z"}, &r), RBE_INVALID);
-    assert_int_equal(s->e.violations, 3);
+    assert_int_equal(s->err.violations, 3);
     name[256] = description[10000] = '\0';
     assert_int_equal(create(s, (struct rbe_resource_draft){.rid = "abc", .name = name, .description = description}, &r),
                      RBE_OK);
@@ -174,20 +174,20 @@ static void test_publish(void **state)
     assert_int_equal(one.package.files, 3);
     assert_int_equal(one.queue_error.code, RBE_OK);
 
-    must(s, rbe_depot_open(s->app, &one.package, &fd, &s->e));
+    must(s, rbe_depot_open(s->app, &one.package, &fd, &s->err));
     assert_int_equal(fstat(fd, &st), 0);
     assert_int_equal(st.st_size, one.package.size);
-    must(s, rbe_depot_manifest(s->app, one.package.path, &m, &s->e));
+    must(s, rbe_depot_manifest(s->app, one.package.path, &m, &s->err));
     rbe_manifest_hash(&m, tree);
     assert_memory_equal(tree, one.package.tree, sizeof(tree));
     assert_non_null(strstr(one.package.path, "/my-app-1.0.0-windows-amd64.zip"));
 
-    must(s, rbe_release_status(s->app, &one.resource, one.status_key, 0, &s->arena, &status, &s->e));
+    must(s, rbe_release_status(s->app, &one.resource, one.status_key, 0, &s->arena, &status, &s->err));
     assert_int_equal(status, RBE_STATUS_COMPLETED);
-    must(s, rbe_release_status(s->app, &one.resource, "AAAA", 0, &s->arena, &status, &s->e));
+    must(s, rbe_release_status(s->app, &one.resource, "AAAA", 0, &s->arena, &status, &s->err));
     assert_int_equal(status, RBE_STATUS_UNKNOWN);
     const struct rbe_resource elsewhere = {.rid = "elsewhere"};
-    must(s, rbe_release_status(s->app, &elsewhere, one.status_key, 0, &s->arena, &status, &s->e));
+    must(s, rbe_release_status(s->app, &elsewhere, one.status_key, 0, &s->arena, &status, &s->err));
     assert_int_equal(status, RBE_STATUS_UNKNOWN);
 
     /* another platform joins the version, a new name gets the next number */
@@ -222,12 +222,12 @@ static void test_again(void **state)
 
     const char *other = make_archive(s, "second", "tar.gz");
     expect(s, RBE_VERSION_EXISTS, publish(s, p, other, &again));
-    assert_non_null(strstr(s->e.text, "linux/any"));
+    assert_non_null(strstr(s->err.text, "linux/any"));
     const struct rbe_publish joining = {.version_name = "1.0.0", .channel = "beta", .system = "darwin"};
     expect(s, RBE_VERSION_EXISTS, publish(s, joining, other, &again));
-    assert_non_null(strstr(s->e.text, "stable"));
+    assert_non_null(strstr(s->err.text, "stable"));
 
-    site_sql(s, "db/rbe.db", "UPDATE version SET withdrawn_at = 5;");
+    site_sql(s, "rbe.db", "UPDATE version SET withdrawn_at = 5;");
     expect(s, RBE_VERSION_EXISTS, publish(s, p, zip, &again));
     expect(s, RBE_VERSION_EXISTS, publish(s, (struct rbe_publish){.version_name = "1.0.0"}, zip, &again));
     assert_int_equal(site_count(s, "packages/p"), 1);
@@ -248,17 +248,17 @@ static void test_data(void **state)
         rbe_str_puts(&note, "\xc3\xa4");
     const struct rbe_publish long_note = {.version_name = "1", .system = "linux", .release_note = rbe_str_text(&note)};
     must(s, publish(s, long_note, zip, &done));
-    must(s, rbe_version_find(s->app->store, done.resource.id, "1", &s->arena, &v, &found, &s->e));
+    must(s, rbe_version_find(s->app->store, done.resource.id, "1", &s->arena, &v, &found, &s->err));
     assert_int_equal(strlen(v.release_note), 40000);
     assert_string_equal(v.custom_data, "");
 
     must(s, publish(s, (struct rbe_publish){.version_name = "1", .system = "darwin", .custom_data = "{}"}, zip, &done));
-    must(s, rbe_version_find(s->app->store, done.resource.id, "1", &s->arena, &v, &found, &s->e));
+    must(s, rbe_version_find(s->app->store, done.resource.id, "1", &s->arena, &v, &found, &s->err));
     assert_int_equal(strlen(v.release_note), 40000);
     assert_string_equal(v.custom_data, "{}");
     const struct rbe_publish short_note = {.version_name = "1", .system = "win", .release_note = "short"};
     must(s, publish(s, short_note, zip, &done));
-    must(s, rbe_version_find(s->app->store, done.resource.id, "1", &s->arena, &v, &found, &s->e));
+    must(s, rbe_version_find(s->app->store, done.resource.id, "1", &s->arena, &v, &found, &s->err));
     assert_string_equal(v.release_note, "short");
     assert_string_equal(v.custom_data, "{}");
     assert_string_equal(done.version.custom_data, "{}");
@@ -275,9 +275,9 @@ static void test_refused(void **state)
     make_resource(s, "my-app", NULL, NULL);
     const char *zip = make_archive(s, "first", "zip");
     const char *text = site_path(s, "text"), *empty = site_path(s, "empty"), *cut = site_path(s, "cut");
-    site_write(text, "hello", 5);
-    site_write(empty, "", 0);
-    site_shell(s, "head -c 100 \"$1\" > \"$2\"", zip, cut);
+    scratch_text(s->dir, "text", "hello");
+    scratch_text(s->dir, "empty", "");
+    assert_int_equal(scratch_sh("head -c 100 \"$1\" > \"$2\"", zip, cut, NULL), 0);
     const struct {
         struct rbe_publish publish;
         const char *file;
@@ -307,8 +307,8 @@ static void test_refused(void **state)
     for (size_t i = 0; i < RBE_COUNT(rows); i++) {
         expect(s, rows[i].want, publish(s, rows[i].publish, rows[i].file, &done));
         if (rows[i].field) {
-            assert_int_equal(s->e.violations, 1);
-            assert_string_equal(s->e.violation[0].field, rows[i].field);
+            assert_int_equal(s->err.violations, 1);
+            assert_string_equal(s->err.violation[0].field, rows[i].field);
         }
         assert_int_equal(site_count(s, "packages/p"), 0);
         assert_int_equal(site_count(s, "tmp"), 0);
@@ -357,7 +357,7 @@ static void test_full(void **state)
         const struct rbe_publish p = {.rid = "blob", .version_name = name, .staged = st};
         struct rbe_published done;
 
-        must(s, rbe_release_publish(s->app, &p, &s->arena, &done, &s->e));
+        must(s, rbe_release_publish(s->app, &p, &s->arena, &done, &s->err));
         assert_string_equal(done.package.file_type, rows[i][1]);
         assert_int_equal(done.package.files, 0);
         assert_null(st->path);
@@ -386,19 +386,19 @@ static void test_olds(void **state)
 
     struct rbe_job *jobs;
     size_t n;
-    must(s, rbe_job_list(s->app->store, -1, 10, &s->arena, &jobs, &n, &s->e));
+    must(s, rbe_job_list(s->app->store, -1, 10, &s->arena, &jobs, &n, &s->err));
     assert_int_equal(jobs[0].target, done.package.id);
     assert_int_equal(jobs[0].source, source);
 
     /* the same upload again says the same, and queues what was lost */
-    site_sql(s, "db/usage.db", "DELETE FROM job;");
+    site_sql(s, "usage.db", "DELETE FROM job;");
     must(s, publish(s, p, two, &again));
     assert_true(again.existed);
     assert_int_equal(again.ignored, 3);
     assert_int_equal(job_count(s), 1);
 
     /* a version is live although the queue is away */
-    site_sql(s, "db/usage.db", "DROP TABLE job;");
+    site_sql(s, "usage.db", "DROP TABLE job;");
     p.version_name = "1.3.0";
     must(s, publish(s, p, two, &done));
     assert_int_not_equal(done.queue_error.code, RBE_OK);
@@ -420,13 +420,13 @@ static pid_t publisher(struct site *s, const char *file, int go)
         return pid;
     struct rbe_published done;
     enum outcome out = OUTCOME_OTHER;
-    if (read(go, &c, 1) == 1 && rbe_app_open(&s->settings, RBE_APP_WRITE, &s->app, &s->e) == RBE_OK) {
+    if (read(go, &c, 1) == 1 && rbe_app_open(&s->settings, RBE_APP_WRITE, &s->app, &s->err) == RBE_OK) {
         enum rbe_code code = publish(s, (struct rbe_publish){.version_name = "1.0.0", .channel = "beta"}, file, &done);
 
         out = code == RBE_OK ? (done.existed ? OUTCOME_EXISTED : OUTCOME_NEW)
                              : (code == RBE_VERSION_EXISTS ? OUTCOME_REFUSED : OUTCOME_OTHER);
         if (out == OUTCOME_OTHER)
-            print_error("%s\n", s->e.text);
+            print_error("%s\n", s->err.text);
         site_close(s);
     }
     exit((int)out);
@@ -497,7 +497,7 @@ static void test_killed(void **state)
     site_close(s);
     pid_t pid = publisher(s, zip, go[0]);
     site_open(s);
-    must(s, rbe_store_begin(s->app->store, RBE_BASE_RELEASES, &s->e));
+    must(s, rbe_store_begin(s->app->store, RBE_BASE_RELEASES, &s->err));
     assert_int_equal(write(go[1], "x", 1), 1);
     for (int i = 0; i < 800 && site_count(s, "packages/p") == 0; i++)
         (void)usleep(10000);
@@ -524,12 +524,12 @@ static void test_database_fails(void **state)
 
     make_resource(s, "my-app", NULL, NULL);
     const char *zip = make_archive(s, "first", "zip");
-    site_sql(s, "db/rbe.db",
+    site_sql(s, "rbe.db",
              "CREATE TRIGGER test_no BEFORE INSERT ON package BEGIN SELECT RAISE(ABORT, 'no package today'); END;");
     expect(s, RBE_FAULT, publish(s, (struct rbe_publish){.version_name = "1.0.0"}, zip, &done));
     assert_int_equal(site_count(s, "packages/p"), 0);
     assert_int_equal(site_count(s, "tmp"), 0);
-    site_sql(s, "db/rbe.db", "DROP TRIGGER test_no;");
+    site_sql(s, "rbe.db", "DROP TRIGGER test_no;");
     must(s, publish(s, (struct rbe_publish){.version_name = "1.0.0"}, zip, &done));
     assert_int_equal(done.version.number, 1);
 }

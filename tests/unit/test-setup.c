@@ -2,10 +2,11 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "tests/unit/installation.h"
+#include "tests/unit/releases.h"
 
 #include "lib/core/catalog.h"
 #include "lib/core/secrets.h"
+#include "lib/core/setup.h"
 
 struct seen {
     int count[RBE_VERDICT_MAX];

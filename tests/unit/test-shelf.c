@@ -1,5 +1,5 @@
 /* lib/core/shelf over a real memcached: what two processes share, what they do not, and who computes what is missing. */
-#include "tests/unit/appsite.h"
+#include "tests/unit/site.h"
 #include "tests/unit/memcached.h"
 
 #include "lib/base/clock.h"
@@ -27,8 +27,8 @@ static int set_up(void **state)
     p->servers[0] = p->server.socket;
     (void)site_setup((void **)&p->site);
     p->site->settings.memcached.servers = (struct rbe_conf_list){.v = p->servers, .n = 1};
-    must(p->site, rbe_shelf_new(p->site->app, &p->one, &p->site->e));
-    must(p->site, rbe_shelf_new(p->site->app, &p->two, &p->site->e));
+    must(p->site, rbe_shelf_new(p->site->app, &p->one, &p->site->err));
+    must(p->site, rbe_shelf_new(p->site->app, &p->two, &p->site->err));
     p->mark = rbe_fresh_mark(p->site->app->share, "my-app");
     *state = p;
     return 0;
@@ -72,7 +72,7 @@ static void test_without_servers_there_is_none(void **state)
     struct rbe_shelf *none = p->one;
 
     p->site->settings.memcached.servers = (struct rbe_conf_list){0};
-    must(p->site, rbe_shelf_new(p->site->app, &none, &p->site->e));
+    must(p->site, rbe_shelf_new(p->site->app, &none, &p->site->err));
     assert_null(none);
 }
 
@@ -180,7 +180,7 @@ static void test_what_has_no_right_mac(void **state)
         rbe_shelf_put(p->one, i ? "the second" : "the first", i ? 10 : 9);
     }
     assert_int_equal(names(p, name), 2);
-    must(p->site, rbe_mc_new(p->servers, 1, 1000, &mc, &p->site->e));
+    must(p->site, rbe_mc_new(p->servers, 1, 1000, &mc, &p->site->err));
     for (int i = 0; i < 2; i++)
         assert_int_equal(rbe_mc_get(mc, name[i], &value[i], &len[i]), RBE_MC_HIT);
     for (int i = 0; i < 2; i++)

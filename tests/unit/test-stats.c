@@ -1,5 +1,5 @@
 /* Figures of an installation: what lies on disk, what waits, where clients stand, and all of it as Prometheus text. */
-#include "tests/unit/installation.h"
+#include "tests/unit/releases.h"
 
 #include "lib/core/catalog.h"
 #include "lib/core/stats.h"

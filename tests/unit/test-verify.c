@@ -1,5 +1,5 @@
 /* Database against disk: a sound installation has no findings, and each kind of damage is found and named. */
-#include "tests/unit/installation.h"
+#include "tests/unit/releases.h"
 
 #include "lib/core/verify.h"
 #include "lib/core/wish.h"
@@ -253,7 +253,7 @@ static void test_repair_number(void **state)
     struct seen seen;
 
     (void)one_release(s);
-    site_sql(s, "UPDATE resource SET last_number = 0");
+    site_sql(s, "rbe.db", "UPDATE resource SET last_number = 0");
     assert_int_equal(verify(s, &seen).findings, 1);
     assert_int_equal(seen.count[RBE_FINDING_ROW], 1);
     assert_string_equal(seen.path, "app");
@@ -293,7 +293,7 @@ static void test_repair_ends(void **state)
                                                         .tier = RBE_WISH_NAMED}, NULL, &s->err));
         must(s, rbe_work_run(s->app, &(struct rbe_work){0}, &failed, &s->err));
         assert_int_equal(verify(s, &seen).findings, 0);
-        site_sql(s, lies[i]);
+        site_sql(s, "rbe.db", lies[i]);
         assert_int_equal(verify(s, &seen).findings, 1);
         assert_int_equal(seen.count[RBE_FINDING_ROW], 1);
         assert_string_equal(seen.detail, "it does not lead between two full packages of its resource and platform");

@@ -1,5 +1,5 @@
 /* Webhooks: finding what is new, delivering it signed, trying again. */
-#include "tests/unit/installation.h"
+#include "tests/unit/releases.h"
 
 #include <sys/mman.h>
 

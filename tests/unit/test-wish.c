@@ -3,7 +3,7 @@
 #include <limits.h>
 #include <sys/inotify.h>
 
-#include "tests/unit/installation.h"
+#include "tests/unit/releases.h"
 
 #include "lib/core/demand.h"
 #include "lib/core/format.h"

@@ -1,5 +1,5 @@
 /* The worker: doing what is queued, retrying, taking over, sharing a queue, keeping house. */
-#include "tests/unit/installation.h"
+#include "tests/unit/releases.h"
 
 #include <signal.h>
 #include <sys/resource.h>

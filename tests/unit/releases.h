@@ -1,88 +1,15 @@
-/* A whole installation in a directory of its own for one test, and releases put into it without the inspector. */
-#ifndef RBE_TESTS_INSTALLATION_H
-#define RBE_TESTS_INSTALLATION_H
-
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <setjmp.h>
-#include <cmocka.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+/* Releases put into an installation without the inspector: resources, versions, zips with their manifests. */
+#ifndef RBE_TESTS_RELEASES_H
+#define RBE_TESTS_RELEASES_H
 
 #include "lib/base/clock.h"
 #include "lib/core/depot.h"
 #include "lib/core/digest.h"
-#include "lib/core/setup.h"
 #include "lib/core/vercmp.h"
 #include "lib/store/resource.h"
 #include "lib/store/version.h"
-#include "lib/wrap/arc.h"
-#include "lib/wrap/db.h"
-#include "lib/wrap/file.h"
 #include "lib/wrap/zipw.h"
-
-struct site {
-    char dir[256];
-    struct rbe_settings settings;
-    struct rbe_app *app;
-    struct rbe_arena arena;
-    struct rbe_err err;
-};
-
-#define expect(site, want, call)                         \
-    do {                                                 \
-        enum rbe_code got_ = (call);                     \
-        if (got_ != (want))                              \
-            print_error("%s: %s\n", #call, (site)->err.text); \
-        assert_int_equal(got_, (want));                  \
-    } while (0)
-#define must(site, call) expect(site, RBE_OK, call)
-
-static inline int site_setup(void **state)
-{
-    struct site *s = rbe_alloc(sizeof(*s));
-    const char *tmp = getenv("TMPDIR");
-    char file[512];
-    bool made;
-
-    (void)snprintf(s->dir, sizeof(s->dir), "%s/rbe-site-XXXXXX", tmp ? tmp : "/tmp");
-    assert_non_null(mkdtemp(s->dir));
-    (void)snprintf(file, sizeof(file), "%s/rbe.yaml", s->dir);
-    must(s, rbe_setup_config(file, NULL, &made, &s->err));
-    must(s, rbe_settings_load(file, &s->settings, &s->err));
-    must(s, rbe_app_migrate(&s->settings, NULL, &s->err));
-    must(s, rbe_app_open(&s->settings, RBE_APP_WRITE, &s->app, &s->err));
-    *state = s;
-    return 0;
-}
-
-static inline int site_teardown(void **state)
-{
-    struct site *s = *state;
-
-    rbe_app_close(s->app);
-    rbe_settings_release(&s->settings);
-    rbe_arena_release(&s->arena);
-    must(s, rbe_dir_remove(s->dir, &s->err));
-    free(s);
-    return 0;
-}
-
-/* SQL on a connection of its own, as another program would. */
-static inline void site_sql(struct site *s, const char *sql)
-{
-    rbe_autofree char *path = rbe_strfmt("%s/db/rbe.db", s->settings.instance.data_dir);
-    const struct rbe_db_options o = {.path = path, .mode = RBE_DB_WRITE, .cache_kib = 100, .busy_ms = 5000};
-    rbe_autoptr(db) struct rbe_db *db = NULL;
-
-    must(s, rbe_db_open(&o, &db, &s->err));
-    must(s, rbe_db_script(db, "test", sql, &s->err));
-}
+#include "tests/unit/site.h"
 
 static inline int64_t site_resource(struct site *s, const char *rid, const char *always_include)
 {
