@@ -99,19 +99,17 @@ static enum rbe_code put_bytes(struct making *m, const char *name, const char *t
 /* Copies size bytes of fd behind an entry's header. */
 static enum rbe_code pour(struct making *m, int fd, uint64_t size, const char *name, struct rbe_err *e)
 {
-    for (uint64_t at = 0; at < size;) {
-        ssize_t n = pread(fd, m->piece, size - at < PIECE ? (size_t)(size - at) : PIECE, (off_t)at);
+    size_t n, got;
 
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return rbe_fail_errno(e, "cannot read %s", name);
-        if (n == 0)
+    for (uint64_t at = 0; at < size; at += n) {
+        n = size - at < PIECE ? (size_t)(size - at) : PIECE;
+        if (rbe_file_read_at(fd, m->piece, n, at, &got, e) != RBE_OK)
+            return rbe_err_prefix(e, "%s", name);
+        if (got < n)
             return rbe_fail(e, RBE_FAULT, "%s became shorter while it was read", name);
-        RBE_TRY(rbe_arc_write(m->tar, m->piece, (size_t)n, e));
-        rbe_sha256_put(m->hash, m->piece, (size_t)n);
-        at += (uint64_t)n;
-        step(m, (uint64_t)n);
+        RBE_TRY(rbe_arc_write(m->tar, m->piece, n, e));
+        rbe_sha256_put(m->hash, m->piece, n);
+        step(m, n);
     }
     return RBE_OK;
 }

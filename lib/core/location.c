@@ -282,10 +282,10 @@ static enum rbe_code read_sum(int fd, const char *place, struct rbe_staging *ret
 {
     char text[SUM_MAX + 1] = "";
     int64_t size = 0;
-    ssize_t n = pread(fd, text, SUM_MAX, 0);
+    size_t n;
 
-    if (n < 0)
-        return rbe_fail_errno(e, "cannot read %s/sum", place);
+    if (rbe_file_read_at(fd, text, SUM_MAX, 0, &n, e) != RBE_OK)
+        return rbe_err_prefix(e, "%s/sum", place);
     if (n <= RBE_SHA256_TEXT || text[n - 1] != '\n' || text[RBE_SHA256_TEXT - 1] != ' ')
         return rbe_fail(e, RBE_FAULT, "%s/sum is damaged", place);
     text[n - 1] = '\0';

@@ -65,19 +65,16 @@ static enum rbe_code check_sum(const struct copying *c, int fd, const char *what
 static enum rbe_code copy_bytes(const struct copying *c, int from, int to)
 {
     rbe_autofree char *piece = rbe_alloc(PIECE);
+    uint64_t at = 0;
+    size_t n;
 
-    for (off_t at = 0;;) {
-        ssize_t got = pread(from, piece, PIECE, at);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return rbe_fail_errno(c->e, "cannot read %s", c->package->path);
-        if (got == 0)
-            return RBE_OK;
-        RBE_TRY(rbe_file_write(to, piece, (size_t)got, c->e));
-        at += got;
-    }
+    do {
+        if (rbe_file_read_at(from, piece, PIECE, at, &n, c->e) != RBE_OK)
+            return rbe_err_prefix(c->e, "%s", c->package->path);
+        RBE_TRY(rbe_file_write(to, piece, n, c->e));
+        at += n;
+    } while (n == PIECE);
+    return RBE_OK;
 }
 
 /* Web servers make tags of size and time, so that a download goes on at another mirror where all have the same. What is

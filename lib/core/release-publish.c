@@ -4,7 +4,6 @@
  */
 #include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
@@ -17,6 +16,7 @@
 #include "lib/core/wish.h"
 #include "lib/patch/inspector.h"
 #include "lib/store/change.h"
+#include "lib/wrap/file.h"
 
 enum { EXTENSION_MAX = 16 };
 
@@ -220,6 +220,7 @@ static enum rbe_code inspect(struct publish *w, struct rbe_err *e)
     const struct rbe_settings *settings = w->app->settings;
     unsigned char first[16];
     rbe_autoclose int fd = -1;
+    size_t n;
 
     if (w->ret->resource.update == RBE_RESOURCE_FULL) {
         w->file_type = type_of_name(staged->name, w->arena);
@@ -229,10 +230,9 @@ static enum rbe_code inspect(struct publish *w, struct rbe_err *e)
     fd = open(staged->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return rbe_fail_errno(e, "cannot open %s", staged->path);
-    ssize_t n = pread(fd, first, sizeof(first), 0);
-    if (n < 0)
-        return rbe_fail_errno(e, "cannot read %s", staged->path);
-    w->type = rbe_arc_detect(first, (size_t)n);
+    if (rbe_file_read_at(fd, first, sizeof(first), 0, &n, e) != RBE_OK)
+        return rbe_err_prefix(e, "%s", staged->path);
+    w->type = rbe_arc_detect(first, n);
     if (w->type == RBE_ARC_NONE)
         return rbe_invalid(e, "file", "type", "must be a zip, tar.gz, tar.xz or tar.zst archive");
     w->file_type = rbe_arc_name(w->type);

@@ -1,13 +1,12 @@
 /* Packages on their way in. */
 #include "lib/patch/incoming.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/base/quote.h"
 #include "lib/patch/engine.h"
 #include "lib/patch/rules.h"
+#include "lib/wrap/file.h"
 
 enum { ENTRIES_MAX = 1000000, MAGIC = 8 };
 
@@ -83,11 +82,11 @@ static enum rbe_code read_changes(struct rbe_incoming *in, const struct rbe_str 
 static enum rbe_code detect(int fd, enum rbe_arc_type *ret, struct rbe_err *e)
 {
     unsigned char magic[MAGIC];
-    ssize_t n = pread(fd, magic, sizeof(magic), 0);
+    size_t n;
 
-    if (n < 0)
-        return rbe_fail_errno(e, "cannot read the package");
-    *ret = rbe_arc_detect(magic, (size_t)n);
+    if (rbe_file_read_at(fd, magic, sizeof(magic), 0, &n, e) != RBE_OK)
+        return rbe_err_prefix(e, "the package");
+    *ret = rbe_arc_detect(magic, n);
     return RBE_OK;
 }
 

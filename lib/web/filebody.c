@@ -2,11 +2,11 @@
  * answered without the file is always answered here, because the tag is ours and web servers say their 416 in HTML.
  * Else the file goes out in pieces, so memory does not grow with it.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "lib/web/inside.h"
 #include "lib/web/range.h"
+#include "lib/wrap/file.h"
 
 enum { PIECE = 64 * 1024 };
 
@@ -70,19 +70,17 @@ static enum rbe_code stream(struct rbe_resp *p, uint64_t at, uint64_t n, struct 
     char *piece = rbe_str_reserve(&p->piece, PIECE);
 
     while (n > 0) {
-        ssize_t got = pread(p->file.fd, piece, n < PIECE ? (size_t)n : PIECE, (off_t)at);
+        size_t want = n < PIECE ? (size_t)n : PIECE, got;
 
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return rbe_fail_errno(e, "cannot read the file being sent");
-        if (got == 0)
-            return rbe_fail(e, RBE_FAULT, "the file being sent ends %llu bytes early", (unsigned long long)n);
-        if (!rbe_fcgi_write(p->req->io, piece, (size_t)got))
+        if (rbe_file_read_at(p->file.fd, piece, want, at, &got, e) != RBE_OK)
+            return rbe_err_prefix(e, "the file being sent");
+        if (!rbe_fcgi_write(p->req->io, piece, got))
             return RBE_OK;
-        at += (uint64_t)got;
-        n -= (uint64_t)got;
-        p->sent += (uint64_t)got;
+        at += got;
+        n -= got;
+        p->sent += got;
+        if (got < want)
+            return rbe_fail(e, RBE_FAULT, "the file being sent ends %llu bytes early", (unsigned long long)n);
     }
     return RBE_OK;
 }

@@ -6,7 +6,7 @@ BEGIN {
     may["patch"] = "base wrap patch"
     may["store"] = "base store wrap/db wrap/json"
     may["core"] = "base wrap patch store core"
-    may["web"] = "base web wrap/json wrap/sys"
+    may["web"] = "base web wrap/file wrap/json wrap/sys"
     may["cgi-bin"] = "base core web cgi-bin store/types"
     may["bin"] = "base core patch bin store/types"
     may["libexec"] = "base wrap patch"
