@@ -8,12 +8,12 @@
 #include "lib/base/codec.h"
 #include "lib/base/metrics.h"
 #include "lib/core/depot.h"
-#include "lib/core/digest.h"
 #include "lib/core/format.h"
 #include "lib/core/sweep.h"
 #include "lib/core/wish.h"
 #include "lib/patch/build.h"
 #include "lib/patch/deltapack.h"
+#include "lib/patch/digest.h"
 #include "lib/store/change.h"
 #include "lib/store/resource.h"
 #include "lib/wrap/file.h"
@@ -240,7 +240,7 @@ static enum rbe_code make_file(struct making *m, const char **ret_useless, struc
         RBE_TRY(make_delta(m, ret_useless, e));
     if (*ret_useless)
         return RBE_OK;
-    RBE_TRY(rbe_digest_of(m->fd, NULL, NULL, m->row.sha256, &size, e));
+    RBE_TRY(rbe_digest_of(m->fd, m->row.sha256, &size, e));
     m->row.size = (int64_t)size;
     if (m->row.size < m->baseline)
         return RBE_OK;

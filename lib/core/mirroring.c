@@ -10,7 +10,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
 #include "lib/core/depot.h"
-#include "lib/core/digest.h"
+#include "lib/patch/digest.h"
 #include "lib/store/mark.h"
 #include "lib/store/mirror.h"
 #include "lib/store/package.h"
@@ -56,7 +56,7 @@ static enum rbe_code check_sum(const struct copying *c, int fd, const char *what
     unsigned char sum[RBE_SHA256_SIZE];
     uint64_t size;
 
-    RBE_TRY(rbe_digest_of(fd, NULL, NULL, sum, &size, c->e));
+    RBE_TRY(rbe_digest_of(fd, sum, &size, c->e));
     if (size != (uint64_t)c->package->size || !rbe_hash_equal(sum, c->package->sha256, sizeof(sum)))
         return rbe_fail(c->e, RBE_FAULT, "%s has not the bytes of the package", what);
     return RBE_OK;

@@ -16,8 +16,8 @@
 #include "lib/base/codec.h"
 #include "lib/core/deed.h"
 #include "lib/core/depot.h"
-#include "lib/core/digest.h"
 #include "lib/core/wish.h"
+#include "lib/patch/digest.h"
 #include "lib/store/change.h"
 #include "lib/store/package.h"
 #include "lib/store/resource.h"
@@ -95,14 +95,16 @@ static void found(struct run *r, enum rbe_finding f, const char *path, const cha
         r->v->found(r->v->arg, f, path, detail);
 }
 
-static void step(void *arg, uint64_t n)
+static enum rbe_code step(void *arg, uint64_t n, struct rbe_err *e)
 {
     struct run *r = arg;
 
+    (void)e;
     r->sum->bytes += n;
     r->done += n;
     if (r->v->progress)
         r->v->progress(r->v->arg, r->done, r->total > r->done ? r->total : r->done);
+    return RBE_OK;
 }
 
 /* ---- the disk ---- */
@@ -167,10 +169,11 @@ static void check_hash(struct run *r, const struct rbe_package *p, int fd)
 {
     unsigned char sum[RBE_SHA256_SIZE];
     char expected[RBE_SHA256_TEXT], actual[RBE_SHA256_TEXT], detail[2 * RBE_SHA256_TEXT + 32];
+    rbe_auto(digest) struct rbe_digest d = {.step = step, .arg = r};
     struct rbe_err e = {0};
     uint64_t size;
 
-    if (rbe_digest_of(fd, step, r, sum, &size, &e) != RBE_OK) {
+    if (rbe_digest_file(&d, fd, sum, &size, &e) != RBE_OK) {
         found(r, RBE_FINDING_HASH, p->path, e.text);
         return;
     }

@@ -13,7 +13,7 @@
 #include "lib/base/codec.h"
 #include "lib/base/jsonw.h"
 #include "lib/base/mem.h"
-#include "lib/patch/survey.h"
+#include "lib/patch/digest.h"
 #include "lib/wrap/file.h"
 #include "lib/wrap/json.h"
 
@@ -209,7 +209,7 @@ static enum rbe_code judge_hash(struct state *s, struct rbe_err *e)
     unsigned char sum[RBE_SHA256_SIZE];
     uint64_t size;
 
-    RBE_TRY(rbe_survey_hash(s->fd, sum, &size, e));
+    RBE_TRY(rbe_digest_of(s->fd, sum, &size, e));
     return memcmp(sum, s->what->sha256, sizeof(sum)) == 0
                ? RBE_OK
                : rbe_fail(e, RBE_INVALID, "the package that came is not the one that was promised");

@@ -1,12 +1,12 @@
 /* Surveys. */
 #include "lib/patch/survey.h"
 
-#include <errno.h>
 #include <fnmatch.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { BUFFER = 128 * 1024, EXEC = 0111 };
+#include "lib/patch/digest.h"
+
+enum { EXEC = 0111 };
 
 const char *rbe_look_name(enum rbe_look look)
 {
@@ -49,48 +49,17 @@ bool rbe_kept(const struct rbe_keep *keep, const char *path)
 
 struct state {
     const struct rbe_survey *what;
-    struct rbe_sha256 *hash;
-    unsigned char *buffer;
+    struct rbe_digest *digest;
     uint64_t done;               /* bytes of entries looked at */
     size_t of;                   /* where the entry may stand in the installed manifest */
 };
 
-static enum rbe_code tick(struct state *s, uint64_t more, struct rbe_err *e)
+static enum rbe_code tick(void *arg, uint64_t more, struct rbe_err *e)
 {
+    struct state *s = arg;
+
     s->done += more;
     return s->what->tick ? s->what->tick(s->what->arg, s->done, s->what->tree->bytes, e) : RBE_OK;
-}
-
-static enum rbe_code hash_fd(struct state *s, int fd, unsigned char *ret_sum, uint64_t *ret_size, struct rbe_err *e)
-{
-    *ret_size = 0;
-    for (;;) {
-        ssize_t n = read(fd, s->buffer, BUFFER);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return rbe_fail_errno(e, "cannot read");
-        if (n == 0)
-            break;
-        rbe_sha256_put(s->hash, s->buffer, (size_t)n);
-        *ret_size += (uint64_t)n;
-        if (s->what)
-            RBE_TRY(tick(s, (uint64_t)n, e));
-    }
-    rbe_sha256_end(s->hash, ret_sum);
-    return RBE_OK;
-}
-
-enum rbe_code rbe_survey_hash(int fd, unsigned char ret_sum[static RBE_SHA256_SIZE], uint64_t *ret_size, struct rbe_err *e)
-{
-    rbe_autofree unsigned char *buffer = rbe_alloc(BUFFER);
-    rbe_autoptr(sha256) struct rbe_sha256 *hash = rbe_sha256_new();
-    struct state s = {.hash = hash, .buffer = buffer};
-
-    if (lseek(fd, 0, SEEK_SET) != 0)
-        return rbe_fail_errno(e, "cannot read");
-    return hash_fd(&s, fd, ret_sum, ret_size, e);
 }
 
 /* The stamp of an entry and the content it speaks of; NULL when there is none. Entries come sorted, in both manifests. */
@@ -148,7 +117,7 @@ static enum rbe_code look_file(struct state *s, const struct rbe_entry *entry, c
         if (code == RBE_NOTFOUND)
             return tick(s, entry->size, e);
         RBE_TRY(code);
-        if (hash_fd(s, fd, sum, &size, e) != RBE_OK)
+        if (rbe_digest_file(s->digest, fd, sum, &size, e) != RBE_OK)
             return rbe_err_prefix(e, "%s", entry->path);
         if (size != entry->size || memcmp(sum, entry->sha256, sizeof(sum)) != 0)
             return RBE_OK;
@@ -215,12 +184,12 @@ static enum rbe_code look(struct state *s, const struct rbe_entry *entry, enum r
 enum rbe_code rbe_survey(const struct rbe_survey *what, enum rbe_look *ret_looks, struct rbe_stamps *ret_stamps,
                          struct rbe_err *e)
 {
-    rbe_autofree unsigned char *buffer = rbe_alloc(BUFFER);
-    rbe_autoptr(sha256) struct rbe_sha256 *hash = rbe_sha256_new();
-    struct state s = {.what = what, .hash = hash, .buffer = buffer};
+    rbe_auto(digest) struct rbe_digest digest = {.step = tick};
+    struct state s = {.what = what, .digest = &digest};
     size_t n = what->tree->n;
     struct rbe_stamp ignored;
 
+    digest.arg = &s;
     if (ret_stamps)
         *ret_stamps = (struct rbe_stamps){rbe_alloc_array(n, sizeof(*ret_stamps->v)), n};
     for (size_t i = 0; i < n; i++) {

@@ -42,8 +42,5 @@ struct rbe_survey {
  * read fails; what differs does not. */
 enum rbe_code rbe_survey(const struct rbe_survey *s, enum rbe_look *ret_looks, struct rbe_stamps *ret_stamps, struct rbe_err *e)
     RBE_MUST_USE;
-/* The SHA-256 of all that fd gives from its start. */
-enum rbe_code rbe_survey_hash(int fd, unsigned char ret_sum[static RBE_SHA256_SIZE], uint64_t *ret_size, struct rbe_err *e)
-    RBE_MUST_USE;
 
 #endif

@@ -4,8 +4,8 @@
 
 #include "lib/base/clock.h"
 #include "lib/core/depot.h"
-#include "lib/core/digest.h"
 #include "lib/core/vercmp.h"
+#include "lib/patch/digest.h"
 #include "lib/store/resource.h"
 #include "lib/store/version.h"
 #include "lib/wrap/zipw.h"
@@ -47,7 +47,7 @@ static inline void site_zip(struct site *s, const struct site_file *files, const
     }
     must(s, rbe_zipw_finish(w, &s->err));
     must(s, rbe_manifest_seal(m, &s->err));
-    must(s, rbe_digest_of(fd, NULL, NULL, k->sha256, &size, &s->err));
+    must(s, rbe_digest_of(fd, k->sha256, &size, &s->err));
     k->size = (int64_t)size;
 }
 
