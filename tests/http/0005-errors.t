@@ -37,7 +37,8 @@ each_host {
     $json->($rbe->get("/resources/my-app/latest?current=%00"), 400, 'a NUL in a parameter');
     $json->($rbe->get("/resources/my-app/latest?current=%ff"), 400, 'not UTF-8');
     $json->($rbe->get("/resources/my-app/latest?current=a%0ab"), 400, 'a control character');
-    my $nul = $rbe->get("/resources/my%00app/latest") if $rbe->{host} !~ /cgi$/;
+    # No environment holds one; and Apache answers it before it reads a .htaccess.
+    my $nul = $rbe->get("/resources/my%00app/latest") if $rbe->{host} !~ /^(?:apache-)?cgi$/;
     $json->($nul, $nul->{status} == 400 ? 400 : 404, 'a NUL in the path') if $nul;
     my $r = $rbe->get('/resources/my-app/latest?' . join '&', map { "a$_=b" } 1 .. 1000);
     ok $r->{status} == 400 || $r->{status} == 404 || $r->{status} == 414, 'a thousand parameters do no harm';
