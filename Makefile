@@ -291,7 +291,7 @@ dist: configure
 	$(call say,DIST,$(DIST).tar.gz)mkdir -p $(B) && git -c safe.directory='*' ls-files -z | LC_ALL=C sort -z | \
 	tar -c --null -T - --owner=0 --group=0 --transform 's|^|$(DIST)/|S' -f $(B)/dist.tar && \
 	tar -r -f $(B)/dist.tar --owner=0 --group=0 --transform 's|^|$(DIST)/|S' configure config.h.in install-sh && \
-	gzip -n < $(B)/dist.tar > $(DIST).tar.gz && rm -f $(B)/dist.tar
+	gzip -n < $(B)/dist.tar > $(DIST).tar.gz.$$$$ && mv $(DIST).tar.gz.$$$$ $(DIST).tar.gz && rm -f $(B)/dist.tar
 
 # The Debian package, made from the source archive: $(B)/deb/rbe_*.deb. Its tests are `make check` of this tree; nothing said
 # to this make reaches it.

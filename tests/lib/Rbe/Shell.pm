@@ -32,8 +32,8 @@ sub run_it {
         : $user ? ('setpriv', "--reuid=$user", "--regid=$user", '--clear-groups') : ();
     my $mark = '=== what is exported';
     my ($status, $out, $err) = run(@{$self->{before} || []}, @as, 'env', '-i', "HOME=$self->{home}", 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-        'DEBIAN_FRONTEND=noninteractive', 'sh', '-e', '-c', "cd\n$self->{env}\n$script\necho '$mark'\nexport -p");
-    ($out, my $exported) = split /^\Q$mark\E\n/m, $out, 2;
+        'DEBIAN_FRONTEND=noninteractive', 'sh', '-e', '-c', "cd\n$self->{env}\n$script\nprintf '\\n%s\\n' '$mark'\nexport -p");
+    ($out, my $exported) = split /\n\Q$mark\E\n/, $out, 2;
     $self->{env} = join "\n", grep { /^export (?!HOME|PATH|PWD|OLDPWD)/ } split /\n/, $exported // '';
     return ($status, $out, $err);
 }
