@@ -114,9 +114,10 @@ static void test_memory(void **state)
     struct rbe_err e = {0};
     unsigned kib, step;
 
-    /* The least it runs with at all, then a little more: enough to start and too little for a thousand entries. */
-    for (step = 0; step < 400 && strcmp(e.violation[0].rule, "limit_memory") != 0; step++) {
-        kib = 30000 + 400 * step;
+    /* From too little to be loaded, which depends on the libraries of the system, a little more each time: the first that is
+     * enough to start is too little for a thousand entries. */
+    for (step = 0; step < 500 && strcmp(e.violation[0].rule, "limit_memory") != 0; step++) {
+        kib = 2000 + 400 * step;
         free(text);
         text = rbe_strfmt("#!/bin/sh\nulimit -v %u\nexec %s \"$@\"\n", kib, program());
         scratch_write(*state, "script", text, strlen(text), 0755);
