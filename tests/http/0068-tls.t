@@ -20,7 +20,7 @@ sub openssl {
     die "openssl @argv: $err" if $status;
 }
 
-# A certificate for names, signed by ours or by itself, good for so many days.
+# A certificate for names, signed by ours or by itself, good for so many days from now (0: it is over at once).
 sub certificate {
     my ($name, $for, $days, $by) = @_;
     spew("$dir/$name.conf", "[req]\ndistinguished_name=dn\nprompt=no\n[dn]\nCN=$name\n[ext]\nsubjectAltName=$for\n"
@@ -34,7 +34,7 @@ my $here = 'IP:127.0.0.1,DNS:localhost';
 certificate('ca', 'DNS:ca.example', 30);
 certificate('self', $here, 30);
 certificate('other', 'DNS:other.example', 30, 'ca');
-certificate('past', $here, -1, 'ca');
+certificate('past', $here, 0, 'ca');
 certificate('good', $here, 30, 'ca');
 
 # The certificates that the system trusts, seen by this test alone.

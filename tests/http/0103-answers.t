@@ -57,13 +57,14 @@ each_host {
         [413, 'a length over all limits', "POST /resources HTTP/1.1\r\n${head}Content-Length: 99999999999\r\n\r\n"],
         [431, 'a header too large', "GET / HTTP/1.1\r\n$head" . join('', map { "X-$_: " . 'x' x 1000 . "\r\n" } 1 .. 40) . "\r\n"],
         [501, 'an unknown coding', "POST /resources HTTP/1.1\r\n${head}Transfer-Encoding: pigeon\r\n\r\n"],
-        [505, 'an unknown version', "GET / HTTP/3.7\r\n$head\r\n"],
+        # From Debian 13 on, lighttpd takes it for no request at all.
+        ['400|505', 'an unknown version', "GET / HTTP/3.7\r\n$head\r\n"],
     );
     for my $case (@odd) {
         my ($status, $what, $request) = @$case;
         my $r = $rbe->raw($request);
         json_ok($r, $r->{status}, $r->{status} =~ /^50[0-4]/ ? -1 : 1, $what);
-        is $r->{status}, $status, "$what: $status" or diag $r->{content};
+        like $r->{status}, qr/^(?:$status)$/, "$what: $status" or diag $r->{content};
     }
 
     # rbe-serve is held, so that it does not stop the rest when a program ends.
