@@ -14,7 +14,7 @@
 #include "lib/wrap/file.h"
 
 static const char NAME[] = ".rbe";
-enum { DIR_MODE = 0755, FILE_MODE = 0644, READ_STEP = 64 * 1024 };
+enum { DIR_MODE = 0755, FILE_MODE = 0644 };
 enum { OPEN_DIR = O_RDONLY | O_DIRECTORY | O_CLOEXEC };
 
 static int open_own(int dir)
@@ -123,20 +123,7 @@ enum rbe_code rbe_home_get_at(int at, const char *name, size_t max, struct rbe_s
         return rbe_fail(e, RBE_NOTFOUND, "%s is not there", name);
     if (fd < 0)
         return rbe_fail_errno(e, "cannot open %s", name);
-    for (;;) {
-        ssize_t n = read(fd, rbe_str_reserve(ret, READ_STEP), READ_STEP);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return rbe_fail_errno(e, "cannot read %s", name);
-        ret->len += (size_t)n;
-        ret->s[ret->len] = '\0';
-        if (ret->len > max)
-            return rbe_fail(e, RBE_TOOLARGE, "%s is larger than %zu bytes", name, max);
-        if (n == 0)
-            return RBE_OK;
-    }
+    return rbe_file_read_all(fd, name, max, ret, e);
 }
 
 enum rbe_code rbe_home_put_at(int at, const char *name, const struct rbe_str *bytes, struct rbe_err *e)

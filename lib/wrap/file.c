@@ -67,7 +67,7 @@ enum rbe_code rbe_file_read_at(int fd, void *p, size_t n, uint64_t offset, size_
     return RBE_OK;
 }
 
-static enum rbe_code read_all(int fd, const char *path, size_t max, struct rbe_str *ret, struct rbe_err *e)
+enum rbe_code rbe_file_read_all(int fd, const char *name, size_t max, struct rbe_str *ret, struct rbe_err *e)
 {
     for (;;) {
         ssize_t got = read(fd, rbe_str_reserve(ret, READ_STEP), READ_STEP);
@@ -75,11 +75,11 @@ static enum rbe_code read_all(int fd, const char *path, size_t max, struct rbe_s
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return rbe_fail_errno(e, "cannot read %s", path);
+            return rbe_fail_errno(e, "cannot read %s", name);
         ret->len += (size_t)got;
         ret->s[ret->len] = '\0';
         if (ret->len > max)
-            return rbe_fail(e, RBE_TOOLARGE, "%s is larger than %zu bytes", path, max);
+            return rbe_fail(e, RBE_TOOLARGE, "%s is larger than %zu bytes", name, max);
         if (got == 0)
             return RBE_OK;
     }
@@ -107,7 +107,7 @@ enum rbe_code rbe_file_get(const char *path, size_t max, struct rbe_str *ret, st
         return rbe_fail(e, RBE_FAULT, "%s is not a regular file", path);
     if ((uint64_t)st.st_size > max)
         return rbe_fail(e, RBE_TOOLARGE, "%s is larger than %zu bytes", path, max);
-    return read_all(fd, path, max, ret, e);
+    return rbe_file_read_all(fd, path, max, ret, e);
 }
 
 enum rbe_code rbe_file_open(const char *path, int *ret_fd, struct rbe_err *e)

@@ -13,6 +13,8 @@
 /* Reads a whole regular file of at most max bytes; a link is followed. Missing: RBE_NOTFOUND; larger: RBE_TOOLARGE; no
  * regular file: RBE_FAULT. ret gets the bytes. */
 enum rbe_code rbe_file_get(const char *path, size_t max, struct rbe_str *ret, struct rbe_err *e) RBE_MUST_USE;
+/* Reads fd to its end, behind what ret holds, which then has at most max bytes; more: RBE_TOOLARGE. name is for messages. */
+enum rbe_code rbe_file_read_all(int fd, const char *name, size_t max, struct rbe_str *ret, struct rbe_err *e) RBE_MUST_USE;
 /* Replaces path as a whole: temporary file beside it, fsync, rename, fsync of the directory. */
 enum rbe_code rbe_file_put(const char *path, const void *p, size_t n, mode_t mode, struct rbe_err *e) RBE_MUST_USE;
 /* Writes all n bytes; a short write goes on, EINTR is retried. */
