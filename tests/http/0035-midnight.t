@@ -8,7 +8,7 @@ use Rbe::Test;
 use Test::More;
 
 my $clock = build_dir() . '/tests/clock.so';
-plan skip_all => 'sanitizers want to be loaded first' if slurp(build_dir() . '/bin/rbe-admin') =~ /__asan_init/;
+plan skip_all => 'sanitizers want to be loaded first' if sanitized;
 plan skip_all => "$clock is not built" if !-e $clock;
 
 my $dir = File::Temp->newdir(TMPDIR => 1);

@@ -32,12 +32,6 @@ my @cases = (
     ['all deleted but one', {keep => $a, map { ("gone/$_" => $c) } 1 .. 100}, {keep => "$a."}, {}, 'files'],
 );
 
-sub shown {
-    my ($rbe, $rid) = @_;
-    my %got = map { ($_->{patch_format} // 'full') => $_ } @{$JSON->decode($rbe->admin_ok('version', 'show', $rid, '2.0.0', '--json'))->{packages}};
-    return \%got;
-}
-
 sub publish_pair {
     my ($rbe, $rid, @file) = @_;
     $rbe->create($rid);
@@ -57,7 +51,7 @@ each_host {
         chmod $modes->{$_}, "$dir[1]/$_" for keys %$modes;
         publish_pair($rbe, "case$n", map { Rbe::Test::pack_tree($_, $type, "$_.$type") } @dir[0, 1]);
         $rbe->batch;
-        my $got = shown($rbe, "case$n");
+        my $got = $rbe->packages("case$n", '2.0.0');
         for my $format (split ' ', $formats) {
             ok $got->{$format}, "$what: $format is built" or next;
             remove_tree($dir[2]);
@@ -76,13 +70,13 @@ each_host {
     my $rbe = shift;
     publish_pair($rbe, 'app', map { $rbe->zip_of({big => $a, x => $_}) } $b, $changed);
     $rbe->batch;
-    is join(' ', sort keys %{shown($rbe, 'app')}), 'files full', 'no format: whole files alone';
+    is join(' ', sort keys %{$rbe->packages('app', '2.0.0')}), 'files full', 'no format: whole files alone';
     my $ask = sub { $rbe->get('/resources/app/latest?current=1.0.0&delta=vcdiff,zstd')->{json}{data}{patch_format} };
     for my $step (['[zstd]', 'files full zstd'], ['[vcdiff, zstd]', 'files full vcdiff zstd'], ['[]', 'files full vcdiff zstd']) {
         spew("$rbe->{data}/rbe.local.yaml", "batch: {prebuild_depth: 0, delta_formats: $step->[0]}\n");
         $ask->();
         $rbe->batch for 1, 2;
-        is join(' ', sort keys %{shown($rbe, 'app')}), $step->[1], "delta_formats: $step->[0]";
+        is join(' ', sort keys %{$rbe->packages('app', '2.0.0')}), $step->[1], "delta_formats: $step->[0]";
     }
     isnt $ask->(), 'files', 'what is built stays';
 } only => ['cgi'], config => {'batch.delta_formats' => '[]'};
@@ -106,7 +100,7 @@ each_host {
             $rbe->batch;
             last if !$late->();
         }
-        my $got = shown($rbe, $rid);
+        my $got = $rbe->packages($rid, '2.0.0');
         my $now = join ' ', map { "$_ " . ($got->{$_}{file_hash} // 'none') } qw(files vcdiff zstd);
         $hash ||= $now;
         is $now, $hash, "$how at call " . 7 * $n . ': all formats in the end, the same ones';

@@ -9,29 +9,14 @@ use File::Path qw(remove_tree);
 use Rbe::Test;
 use Test::More;
 
-plan skip_all => 'sanitizers keep memory of their own' if slurp(build_dir() . '/bin/rbe-batch') =~ /__asan_init/;
+plan skip_all => 'sanitizers keep memory of their own' if sanitized;
 my $apply = abs_path('share/examples/apply.pl');
-
-# One file of 70 MB and sixty of 1 MB, of which some lines and one file are others.
-sub make_tree {
-    my ($dir, $edit) = @_;
-    my ($status, undef, $err) = run('sh', '-ec', 'mkdir -p "$1/part"; cd "$1"; head -c 52000000 /dev/zero | openssl enc -aes-128-ctr -K 0 -iv 0 |
-        base64 > app; head -c 60000000 app | split -b 1000000 -a 3 - part/; sed -i "$2" app part/aac part/aba; rm part/aaa', 'sh', $dir, $edit);
-    is $status, 0, 'a tree' or diag $err;
-}
-
-sub build {
-    my ($rbe, $rid, @limit) = @_;
-    my ($status, undef, $err) = run({env => {RBE_CONFIG => $rbe->{config}}}, @limit, "$rbe->{build}/bin/rbe-batch");
-    is $status, 0, "rbe-batch @limit" or diag $err;
-    my $version = $JSON->decode($rbe->admin_ok('version', 'show', $rid, '1.1.0', '--json'));
-    return {map { ($_->{patch_format} // 'full') => $_ } @{$version->{packages}}};
-}
 
 each_host {
     my $rbe = shift;
-    make_tree("$rbe->{dir}/old", '3s/./x/');
-    make_tree("$rbe->{dir}/new", '3000,3010d;9999s/./y/');
+    # one file of 70 MB and nearly seventy of 1 MB; some lines of the first and of two others change
+    Rbe::Test::make_large_tree("$rbe->{dir}/old", 70_000_000, 'sed -i 3s/./x/ app part/aac part/aba');
+    Rbe::Test::make_large_tree("$rbe->{dir}/new", 70_000_000, 'sed -i "3000,3010d;9999s/./y/" app part/aac part/aba');
     my $want = tree_of("$rbe->{dir}/new");
     for my $type (qw(zip tar.gz)) {
         my @file = map { Rbe::Test::pack_tree("$rbe->{dir}/$_", $type, "$rbe->{dir}/$_.$type") } qw(old new);
@@ -42,7 +27,8 @@ each_host {
                 my $rid = join '-', 'app', $type =~ tr/./-/r, $mib, scalar @$limit;
                 $rbe->create($rid);
                 $rbe->admin_ok('version', 'publish', $rid, "1.$_.0", $file[$_], qw(--system linux), $_ ? (qw(--old-version 1.0.0)) : ()) for 0, 1;
-                push @built, build($rbe, $rid, @$limit);
+                $rbe->batch(@$limit);
+                push @built, $rbe->packages($rid, '1.1.0');
                 my @jobs = @{$JSON->decode($rbe->admin_ok(qw(job list --limit 3 --json)))};
                 for my $job (@jobs) {
                     my ($format) = $job->{subject} =~ /^(\w+)/;

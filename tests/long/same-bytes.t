@@ -10,7 +10,7 @@ use POSIX ();
 use Rbe::Test;
 use Test::More;
 
-plan skip_all => 'sanitizers do not run under an emulator' if slurp(build_dir() . '/bin/rbe-batch') =~ /__asan_init/;
+plan skip_all => 'sanitizers do not run under an emulator' if sanitized;
 sub installed { my ($tool) = @_; my ($path) = grep { -x } map { "$_/$tool" } split /:/, $ENV{PATH}; return $path }
 sub must { my ($status, $out, $err) = run(@_); die join(' ', grep { !ref } @_) . ": $err" if $status; return $out }
 

@@ -9,7 +9,7 @@ use Digest::SHA qw(sha256_hex);
 use File::Path qw(remove_tree);
 use File::Temp qw(tempdir);
 use HTTP::Tiny;
-use Rbe::Test qw(each_host build_dir must run slurp spew $JSON);
+use Rbe::Test qw(each_host build_dir sanitized must run slurp spew $JSON);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -21,7 +21,7 @@ for my $tool (qw(autoreconf lighttpd python3)) {
     plan skip_all => "$tool is not installed" if (run('sh', '-c', "PATH=\$PATH:/usr/sbin command -v $tool"))[0];
 }
 my $faults = build_dir() . '/tests/faults.so';
-plan skip_all => 'sanitizers want to be loaded first' if slurp(build_dir() . '/bin/rbe-admin') =~ /__asan_init/;
+plan skip_all => 'sanitizers want to be loaded first' if sanitized;
 plan skip_all => "$faults is not built" if !-e $faults;
 
 my $dir = tempdir('rbe-XXXXXX', TMPDIR => 1, CLEANUP => 1);

@@ -13,7 +13,6 @@ my $build = build_dir();
 my $mounted;
 # Whatever ends the test, nothing stays mounted.
 END { local $?; run('umount', '-l', $mounted) if $mounted }
-my $sanitized = slurp("$build/bin/rbe-update") =~ /__asan_init/;
 my $shelf = Rbe::Shelf->new;
 my $base = $shelf->{dir};
 my %old = (app => "#!/bin/sh\n1", 'doc/a' => 'a' x 3000, 'Readme' => 'old', 'Data/Kept' => 'same', 'Data/Other' => 'old',
@@ -33,7 +32,7 @@ sub at { my ($version) = @_; $shelf->{latest} = $version; $shelf->save }
 # ---- names that differ by letter case or normal form ----
 
 SKIP: {
-    skip 'sanitizers want to be loaded first', 1 if $sanitized;
+    skip 'sanitizers want to be loaded first', 1 if sanitized;
     my $plain = client('plain');
     my $folds = client('folds', env => {LD_PRELOAD => "$build/tests/folds.so"});
     for my $u ($plain, $folds) {

@@ -28,13 +28,16 @@ use POSIX qw(:sys_wait_h);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(each_host build_dir slurp spew run tree_of pack_tree free_port $JSON);
+our @EXPORT = qw(each_host build_dir sanitized slurp spew run tree_of pack_tree free_port $JSON);
 our @EXPORT_OK = qw(must);
 our $JSON = JSON::PP->new->utf8->canonical;
 # It uses what is exported here.
 require Rbe::Host;
 
 sub build_dir { abs_path($ENV{RBE_BUILD} || 'build') or croak 'no build directory' }
+
+# Whether the build carries AddressSanitizer, which wants to be loaded first and keeps memory of its own.
+sub sanitized { return slurp(build_dir() . '/bin/rbe-batch') =~ /__asan_init/ }
 
 sub slurp {
     my ($path) = @_;
@@ -238,12 +241,19 @@ sub admin_ok {
     return $out;
 }
 
-# One run of the batch tool until nothing is left to do.
+# One run of the batch tool until nothing is left to do; by a command that runs others, where one is named.
 sub batch {
-    my ($self) = @_;
-    my ($status, $out, $err) = run("$self->{build}/bin/rbe-batch", '--config', $self->{config});
-    croak "rbe-batch: status $status: $err" if $status;
+    my ($self, @by) = @_;
+    my ($status, $out, $err) = run(@by, "$self->{build}/bin/rbe-batch", '--config', $self->{config});
+    croak "@by rbe-batch: status $status: $err" if $status;
     return $out;
+}
+
+# The packages of a version as `version show` has them, by their format; the full one is `full`.
+sub packages {
+    my ($self, $rid, $version) = @_;
+    my $shown = $JSON->decode($self->admin_ok('version', 'show', $rid, $version, '--json'));
+    return {map { ($_->{patch_format} // 'full') => $_ } @{$shown->{packages}}};
 }
 
 sub request {
@@ -383,6 +393,14 @@ sub zip_of {
     make_path($dir);
     make_tree($dir, $files);
     return pack_tree($dir, $type || 'zip', "$self->{dir}/archive$n." . ($type || 'zip'));
+}
+
+# A tree that is work to pack: `app`, of which zlib makes three quarters, in as many bytes; the same in parts of 1 MB but for the
+# first; and what a shell's commands change in that.
+sub make_large_tree {
+    my ($dir, $bytes, $edit) = @_;
+    must("a tree of $bytes bytes", 'sh', '-ec', 'mkdir -p "$1/part"; cd "$1"; openssl enc -aes-128-ctr -K 0 -iv 0 </dev/zero 2>/dev/null |
+        base64 | head -c "$2" > app; split -b 1000000 -a 3 app part/; rm part/aaa; eval "$3"', 'sh', $dir, $bytes, $edit);
 }
 
 sub make_tree {
