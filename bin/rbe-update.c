@@ -59,6 +59,8 @@ static void put_json(struct run *r, const struct rbe_update_event *event)
         rbe_jsonw_int(&w, "done", (int64_t)event->done);
         rbe_jsonw_int(&w, "total", (int64_t)event->total);
     }
+    if (event->kind == RBE_UPDATE_EVENT_RETRY)
+        rbe_jsonw_int(&w, "seconds", (int64_t)event->total);
     rbe_jsonw_obj_end(&w);
     rbe_str_putc(&r->cli->out, '\n');
     if (rbe_cli_flush(r->cli, NULL) != RBE_OK)
@@ -84,8 +86,11 @@ static void put_line(const struct rbe_update_event *event)
 {
     struct rbe_quote path = rbe_quote(event->path, strlen(event->path));
 
-    (void)fprintf(stderr, "rbe-update: %s%s%s%s%s\n", kinds[event->kind].name, *event->path ? " " : "",
+    (void)fprintf(stderr, "rbe-update: %s%s%s%s%s", kinds[event->kind].name, *event->path ? " " : "",
                   *event->path ? path.text : "", *event->text ? ": " : "", event->text);
+    if (event->kind == RBE_UPDATE_EVENT_RETRY)
+        (void)fprintf(stderr, "; again in %llu s", (unsigned long long)event->total);
+    (void)fputc('\n', stderr);
 }
 
 static void on_event(void *arg, const struct rbe_update_event *event)
@@ -159,6 +164,8 @@ static enum rbe_code fail_with(struct run *r, enum rbe_update_result result, str
         rbe_jsonw_obj(&w, NULL);
         rbe_jsonw_str(&w, "event", stopped ? "stopped" : "failed");
         rbe_jsonw_str(&w, "text", why);
+        if (rbe_update_retry_after(r->update) > 0)
+            rbe_jsonw_int(&w, "retry_after", rbe_update_retry_after(r->update));
         rbe_jsonw_obj_end(&w);
         rbe_str_putc(&r->cli->out, '\n');
     }
@@ -226,7 +233,7 @@ static enum rbe_code read_options(struct rbe_cli *cli, struct rbe_update_options
     int verbs = (rbe_cli_value(cli, "--check") != NULL) + (rbe_cli_value(cli, "--verify") != NULL) +
                 (rbe_cli_value(cli, "--rollback") != NULL);
     bool offline = rbe_cli_value(cli, "--verify") || rbe_cli_value(cli, "--rollback");
-    int64_t tries;
+    int64_t tries, patience;
     size_t n;
 
     if (verbs > 1)
@@ -236,6 +243,7 @@ static enum rbe_code read_options(struct rbe_cli *cli, struct rbe_update_options
     if (dialect && strcmp(dialect, "native") != 0 && strcmp(dialect, "compat") != 0)
         return rbe_fail(e, RBE_USAGE, "--dialect must be native or compat");
     RBE_TRY(rbe_cli_int(cli, "--tries", 1, 100, 0, &tries, e));
+    RBE_TRY(rbe_cli_int(cli, "--patience", 1, 86400, 0, &patience, e));
     const char *const *keep = rbe_cli_values(cli, "--keep", &n);
     const char **ended = rbe_arena_alloc_array(&cli->arena, n + 1, sizeof(*ended));
     for (size_t i = 0; i < n; i++)
@@ -246,6 +254,7 @@ static enum rbe_code read_options(struct rbe_cli *cli, struct rbe_update_options
         .system = rbe_cli_value(cli, "--system"), .arch = rbe_cli_value(cli, "--arch"), .cdk = rbe_cli_value(cli, "--cdk"),
         .keep = ended, .dialect = dialect && strcmp(dialect, "compat") == 0 ? RBE_UPDATE_COMPAT : RBE_UPDATE_NATIVE,
         .thorough = rbe_cli_value(cli, "--thorough") != NULL, .wait = !rbe_cli_value(cli, "--no-wait"), .tries = (unsigned)tries,
+        .patience_s = (unsigned)patience,
     };
     return RBE_OK;
 }
@@ -298,6 +307,7 @@ static const struct rbe_cli_option options[] = {
     {"--thorough", NULL, "read every file, also those that look as they did", false, false},
     {"--no-wait", NULL, "fail when another updater is at work", false, false},
     {"--tries", "N", "how often to try what fails on the network (default: 5)", false, false},
+    {"--patience", "S", "how long a server may ask to wait (default: 300)", false, false},
     {.name = NULL},
 };
 

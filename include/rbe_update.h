@@ -42,7 +42,7 @@ enum rbe_update_event_kind {
     RBE_UPDATE_EVENT_STAGE,      /* bytes of new files made ready */
     RBE_UPDATE_EVENT_APPLY,      /* the change itself begins */
     RBE_UPDATE_EVENT_RECOVERED,  /* a change that was cut off was brought to its end; text says which way */
-    RBE_UPDATE_EVENT_RETRY,      /* text says why */
+    RBE_UPDATE_EVENT_RETRY,      /* text says why, total in how many seconds */
     RBE_UPDATE_EVENT_FALLBACK,   /* another kind of package is taken; text says why */
     RBE_UPDATE_EVENT_DAMAGED,    /* a file is not as it was installed: path, and what is wrong in text */
     RBE_UPDATE_EVENT_WAITING,    /* for another updater */
@@ -75,6 +75,7 @@ struct rbe_update_options {
     unsigned pause_ms;           /* before the second try, longer before each further one, a minute at most; default 1000 */
     void (*event)(void *arg, const struct rbe_update_event *event);
     void *arg;
+    unsigned patience_s;         /* the longest wait before a try that a server may ask for (Retry-After); default 300 */
 };
 
 /* What the server offers. */
@@ -114,6 +115,8 @@ void rbe_update_cancel(struct rbe_update *u);
 const char *rbe_update_installed(const struct rbe_update *u);
 /* Why the last call failed, one line. */
 const char *rbe_update_error(const struct rbe_update *u);
+/* Where it failed because the server wants to be left alone: for how many seconds more; else 0. */
+int64_t rbe_update_retry_after(const struct rbe_update *u);
 
 #ifdef __cplusplus
 }

@@ -89,15 +89,36 @@ void rbe_clock_format(int64_t seconds, char ret_text[static RBE_CLOCK_TEXT])
                    c.minute, c.second);
 }
 
+static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
 void rbe_clock_format_http(int64_t seconds, char ret_text[static RBE_CLOCK_TEXT])
 {
-    static const char days[] = "ThuFriSatSunMonTueWed", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    static const char days[] = "ThuFriSatSunMonTueWed";
     struct rbe_civil c = rbe_civil_of(seconds);
     int64_t day = (seconds - (c.hour * 3600 + c.minute * 60 + c.second)) / 86400;
     int weekday = (int)((day % 7 + 7) % 7);
 
     (void)snprintf(ret_text, RBE_CLOCK_TEXT, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * weekday, c.day,
                    months + 3 * (c.month - 1), (int)c.year, c.hour, c.minute, c.second);
+}
+
+bool rbe_clock_parse_http(const char *text, int64_t *ret_seconds)
+{
+    char month[4] = "", again[RBE_CLOCK_TEXT];
+    struct rbe_civil c = {.month = 1};
+    int year;
+
+    if (sscanf(text, "%*3s, %2d %3s %4d %2d:%2d:%2d GMT", &c.day, month, &year, &c.hour, &c.minute, &c.second) != 6)
+        return false;
+    c.year = year;
+    while (c.month <= 12 && strncmp(months + 3 * (c.month - 1), month, 3) != 0)
+        c.month++;
+    if (!rbe_civil_valid(&c))
+        return false;
+    *ret_seconds = rbe_civil_seconds(&c);
+    /* one spelling, and the right day of the week */
+    rbe_clock_format_http(*ret_seconds, again);
+    return strcmp(text, again) == 0;
 }
 
 bool rbe_duration_parse(const char *text, int64_t *ret_seconds)

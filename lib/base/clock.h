@@ -31,6 +31,8 @@ enum { RBE_CLOCK_TEXT = 32 };
 void rbe_clock_format(int64_t seconds, char ret_text[static RBE_CLOCK_TEXT]);
 /* HTTP-date (RFC 9110 §5.6.7): "Thu, 15 Jan 2026 10:30:00 GMT". */
 void rbe_clock_format_http(int64_t seconds, char ret_text[static RBE_CLOCK_TEXT]);
+/* The same text read; false when it is no such date. */
+bool rbe_clock_parse_http(const char *text, int64_t *ret_seconds);
 /* A span such as "90d", "10m", "45s", "2h", "1w" or plain seconds; false when it is none or overflows. */
 bool rbe_duration_parse(const char *text, int64_t *ret_seconds);
 

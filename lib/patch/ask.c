@@ -183,6 +183,14 @@ enum rbe_code rbe_offer_parse(enum rbe_tongue tongue, const char *text, size_t l
     return code;
 }
 
+/* A server that wants to be left alone for a while, be it ours or one in front of it that speaks no JSON. */
+static enum rbe_code judge_busy(const struct rbe_net_answer *a, struct rbe_err *e)
+{
+    e->code = a->status == 429 ? RBE_LIMITED : RBE_UNAVAILABLE;
+    e->retry_after = rbe_net_retry_after(a);
+    return rbe_err_prefix(e, "status %d", a->status);
+}
+
 enum rbe_code rbe_ask(const struct rbe_ask *a, const struct rbe_installed *installed, struct rbe_offer *ret, struct rbe_err *e)
 {
     rbe_auto(str) struct rbe_str url = {0};
@@ -196,8 +204,8 @@ enum rbe_code rbe_ask(const struct rbe_ask *a, const struct rbe_installed *insta
     code = rbe_net_do(a->net, &q, &answer, e);
     if (code == RBE_OK)
         code = rbe_offer_parse(a->tongue, rbe_str_text(&answer.body), answer.body.len, installed, ret, e);
-    if (code == RBE_REFUSED && answer.status == 429)
-        code = e->code = RBE_LIMITED;
+    if (code != RBE_OK && (answer.status == 429 || answer.status == 503))
+        code = judge_busy(&answer, e);
     rbe_net_answer_release(&answer);
     return code;
 }

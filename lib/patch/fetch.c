@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,7 +16,7 @@
 #include "lib/wrap/file.h"
 #include "lib/wrap/json.h"
 
-enum { CONNECT_MS = 20000, STALL_S = 30, REDIRECTS = 5, PAUSE_MAX_MS = 60000, SLICE_MS = 100, STATE_MAX = 4096 };
+enum { CONNECT_MS = 20000, STALL_S = 30, REDIRECTS = 5, STATE_MAX = 4096 };
 
 struct state {
     const struct rbe_fetch *what;
@@ -27,16 +26,6 @@ struct state {
     bool resumed;                /* the file holds parts of several answers */
     struct rbe_str etag;
 };
-
-bool rbe_fetch_pause(int64_t ms, bool (*stop)(void *arg), void *arg)
-{
-    for (; ms > 0; ms -= SLICE_MS) {
-        if (stop && stop(arg))
-            return true;
-        (void)poll(NULL, 0, (int)(ms < SLICE_MS ? ms : SLICE_MS));
-    }
-    return stop && stop(arg);
-}
 
 enum rbe_code rbe_fetch_drop(const struct rbe_home *h, struct rbe_err *e)
 {
@@ -166,18 +155,24 @@ static bool stop(void *arg)
 {
     const struct state *s = arg;
 
-    return s->what->stop && s->what->stop(s->what->arg);
+    const struct rbe_retry *r = &s->what->retry;
+
+    return r->stop && r->stop(r->arg);
 }
 
-static enum rbe_code judge_status(int status, struct rbe_err *e)
+static enum rbe_code judge_status(const struct rbe_net_answer *a, struct rbe_err *e)
 {
+    int status = a->status;
+
     if (status == 200 || status == 206)
         return RBE_OK;
     if (status == 404 || status == 410 || status == 403)
         return rbe_fail(e, RBE_GONE, "the package is gone from where the server said it is (status %d)", status);
     if (status == 416)
         return rbe_fail(e, RBE_RANGE, "the server has no such part of the package");
-    return rbe_fail(e, RBE_UNAVAILABLE, "the package cannot be had now (status %d)", status);
+    (void)rbe_fail(e, status == 429 ? RBE_LIMITED : RBE_UNAVAILABLE, "the package cannot be had now (status %d)", status);
+    e->retry_after = rbe_net_retry_after(a);
+    return e->code;
 }
 
 static enum rbe_code try(struct state *s, struct rbe_err *e)
@@ -195,7 +190,7 @@ static enum rbe_code try(struct state *s, struct rbe_err *e)
     s->begun = false;
     code = rbe_net_do(f->net, &q, &answer, e);
     if (code == RBE_OK)
-        code = judge_status(answer.status, e);
+        code = judge_status(&answer, e);
     if (code == RBE_OK && f->size >= 0 && s->have < (uint64_t)f->size)
         code = rbe_fail(e, RBE_UNAVAILABLE, "the download ended after %" PRIu64 " of %" PRId64 " bytes", s->have, f->size);
     rbe_net_answer_release(&answer);
@@ -215,42 +210,22 @@ static enum rbe_code judge_hash(struct state *s, struct rbe_err *e)
                : rbe_fail(e, RBE_INVALID, "the package that came is not the one that was promised");
 }
 
-int64_t rbe_fetch_longer(int64_t ms)
-{
-    uint16_t chance;
-
-    rbe_random(&chance, sizeof(chance));
-    ms = ms + ms / 2 + (int64_t)((uint64_t)ms * chance / UINT16_MAX);
-    return ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS;
-}
-
 /* Tries until all bytes are there. */
 static enum rbe_code complete(struct state *s, struct rbe_err *e)
 {
-    const struct rbe_fetch *f = s->what;
-    int64_t pause = f->pause_ms;
+    struct rbe_retry retry = s->what->retry;
 
-    for (unsigned failed = 0;;) {
-        struct rbe_err why = {0};
+    for (;;) {
         uint64_t before = s->have;
-        enum rbe_code code = try(s, &why);
+        enum rbe_code code = try(s, e);
 
         if (code == RBE_OK)
             return RBE_OK;
         /* Another part than was asked for: all of it then. */
-        if (code == RBE_RANGE && before > 0 && restart(s, e) == RBE_OK)
-            continue;
-        failed = s->have > before ? 0 : failed + 1;
-        pause = failed ? pause : f->pause_ms;
-        if (code != RBE_UNAVAILABLE || stop(s) || failed >= f->tries) {
-            *e = why;
-            return code;
-        }
-        if (f->again)
-            f->again(f->arg, &why);
-        if (rbe_fetch_pause(pause, stop, s))
-            return rbe_fail(e, RBE_UNAVAILABLE, "stopped");
-        pause = rbe_fetch_longer(pause);
+        if (code == RBE_RANGE && before > 0)
+            RBE_TRY(restart(s, e));
+        else
+            RBE_TRY(rbe_retry(&retry, s->have > before, e));
     }
 }
 

@@ -8,6 +8,7 @@
 #define RBE_PATCH_FETCH_H
 
 #include "lib/patch/home.h"
+#include "lib/patch/retry.h"
 #include "lib/wrap/hash.h"
 #include "lib/wrap/net.h"
 
@@ -17,21 +18,13 @@ struct rbe_fetch {
     const char *url;
     int64_t size;                /* -1 when it is not known */
     unsigned char sha256[RBE_SHA256_SIZE];
-    unsigned tries;              /* without a byte of progress between them */
-    int64_t pause_ms;            /* before the second try; then longer each time */
+    struct rbe_retry retry;
     void (*progress)(void *arg, uint64_t done, uint64_t total);
-    /* A try failed for the reason in e and another one follows. */
-    void (*again)(void *arg, const struct rbe_err *e);
-    bool (*stop)(void *arg);
-    void *arg;
+    void *arg;                   /* of progress */
 };
 /* ret_fd is the package, open for reading. RBE_GONE: the URL leads nowhere any more; RBE_INVALID: what came is not what was
- * promised; RBE_NOSPACE, also before anything is fetched; RBE_UNAVAILABLE: all tries failed, or stopped. */
+ * promised; RBE_NOSPACE, also before anything is fetched; RBE_UNAVAILABLE, RBE_LIMITED: all tries failed, or stopped. */
 enum rbe_code rbe_fetch(const struct rbe_fetch *f, int *ret_fd, struct rbe_err *e) RBE_MUST_USE;
-/* Waits, looking for the wish to stop: true when there is one. */
-bool rbe_fetch_pause(int64_t ms, bool (*stop)(void *arg), void *arg);
-/* The pause after one of ms: about twice as long, differently for each client, at most a minute. */
-int64_t rbe_fetch_longer(int64_t ms);
 /* Removes what was fetched. */
 enum rbe_code rbe_fetch_drop(const struct rbe_home *h, struct rbe_err *e) RBE_MUST_USE;
 

@@ -67,26 +67,35 @@ static struct rbe_ask question(struct rbe_update *u, enum rbe_level level)
     };
 }
 
+static void on_again(void *arg, const struct rbe_err *e, int64_t pause_ms)
+{
+    const struct rbe_update_event event = {.kind = RBE_UPDATE_EVENT_RETRY, .text = e->text, .path = "",
+                                           .total = (uint64_t)(pause_ms + 999) / 1000};
+
+    rbe_updater_tell(arg, &event);
+}
+
+static struct rbe_retry retry_of(struct rbe_update *u)
+{
+    return (struct rbe_retry){.tries = u->o.tries, .pause_ms = u->o.pause_ms, .patience_s = u->o.patience_s,
+                              .again = on_again, .stop = rbe_updater_stops, .arg = u};
+}
+
 enum rbe_code rbe_prepare_ask(struct rbe_update *u, enum rbe_level level)
 {
-    int64_t pause = u->o.pause_ms;
+    struct rbe_retry retry = retry_of(u);
     struct rbe_ask a;
 
     if (!u->server || !u->resource)
         return rbe_fail(&u->e, RBE_USAGE, "a server and a resource have to be named");
     warn_of_plain(u, u->server);
     a = question(u, level);
-    for (unsigned tries = 1;; tries++) {
+    for (;;) {
         rbe_offer_release(&u->offer);
         u->e = (struct rbe_err){0};
-        enum rbe_code code = rbe_ask(&a, &u->installed, &u->offer, &u->e);
-
-        if ((code != RBE_UNAVAILABLE && code != RBE_LIMITED) || tries >= u->o.tries || rbe_updater_stops(u))
-            return code;
-        rbe_updater_say(u, RBE_UPDATE_EVENT_RETRY, u->e.text);
-        if (rbe_fetch_pause(pause, rbe_updater_stops, u))
-            return rbe_fail(&u->e, RBE_UNAVAILABLE, "cancelled");
-        pause = rbe_fetch_longer(pause);
+        if (rbe_ask(&a, &u->installed, &u->offer, &u->e) == RBE_OK)
+            return RBE_OK;
+        RBE_TRY(rbe_retry(&retry, false, &u->e));
     }
 }
 
@@ -100,11 +109,6 @@ static enum rbe_code tick_stage(void *arg, uint64_t done, uint64_t total, struct
 static void on_progress(void *arg, uint64_t done, uint64_t total)
 {
     rbe_updater_count(arg, RBE_UPDATE_EVENT_DOWNLOAD, done, total);
-}
-
-static void on_again(void *arg, const struct rbe_err *e)
-{
-    rbe_updater_say(arg, RBE_UPDATE_EVENT_RETRY, e->text);
 }
 
 void rbe_prepare_forget(struct rbe_update *u)
@@ -123,9 +127,8 @@ static unsigned rules_of(const struct rbe_update *u)
 
 static enum rbe_code fetch(struct rbe_update *u, int *ret_fd)
 {
-    struct rbe_fetch f = {.net = u->net, .home = &u->home, .url = u->offer.url, .size = u->offer.size, .tries = u->o.tries,
-                          .pause_ms = u->o.pause_ms, .progress = on_progress, .again = on_again,
-                          .stop = rbe_updater_stops, .arg = u};
+    struct rbe_fetch f = {.net = u->net, .home = &u->home, .url = u->offer.url, .size = u->offer.size, .retry = retry_of(u),
+                          .progress = on_progress, .arg = u};
 
     memcpy(f.sha256, u->offer.sha256, sizeof(f.sha256));
     warn_of_plain(u, u->offer.url);

@@ -11,7 +11,7 @@
 #include "lib/patch/fetch.h"
 #include "lib/patch/prepare.h"
 
-enum { TRIES = 5, PAUSE_MS = 1000 };
+enum { TRIES = 5, PAUSE_MS = 1000, PATIENCE_S = 300 };
 
 static enum rbe_update_result outcome(const struct rbe_update *u, enum rbe_code code)
 {
@@ -44,6 +44,7 @@ static void copy_options(struct rbe_update *u, const struct rbe_update_options *
         u->keep[i] = rbe_strdup(u->o.keep[i]);
     u->o.tries = u->o.tries ? u->o.tries : TRIES;
     u->o.pause_ms = u->o.pause_ms ? u->o.pause_ms : PAUSE_MS;
+    u->o.patience_s = u->o.patience_s ? u->o.patience_s : PATIENCE_S;
 }
 
 enum rbe_update_result rbe_update_open(const struct rbe_update_options *o, struct rbe_update **ret)
@@ -103,6 +104,11 @@ const char *rbe_update_installed(const struct rbe_update *u)
 const char *rbe_update_error(const struct rbe_update *u)
 {
     return u->e.text;
+}
+
+int64_t rbe_update_retry_after(const struct rbe_update *u)
+{
+    return u->e.retry_after;
 }
 
 int rbe_update_ready(const struct rbe_update *u)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "lib/patch/apply.h"
-#include "lib/patch/fetch.h"
+#include "lib/patch/retry.h"
 
 enum { LOCK_MS = 100 };
 
@@ -69,7 +69,7 @@ enum rbe_code rbe_updater_enter(struct rbe_update *u, bool *ret_busy)
             return rbe_fail(&u->e, RBE_REFUSED, "another updater is at work on %s", u->dir);
         if (!told)
             rbe_updater_say(u, RBE_UPDATE_EVENT_WAITING, "another updater is at work");
-        if (rbe_fetch_pause(LOCK_MS, rbe_updater_stops, u))
+        if (rbe_retry_pause(LOCK_MS, rbe_updater_stops, u))
             return rbe_fail(&u->e, RBE_UNAVAILABLE, "cancelled");
     }
     RBE_TRY(rbe_apply_recover(&u->home, &applied, &u->e));

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lib/base/clock.h"
+#include "lib/base/codec.h"
 #include "lib/base/linkage.h"
 #include "lib/base/quote.h"
 #include "lib/base/utf8.h"
@@ -15,7 +17,7 @@
 #define LIBRARY "libcurl.so.4"
 #define AGENT "rbe/" RBE_VERSION
 
-enum { GLOBAL_ALL = 3, HTTP = 1, HTTPS = 2, ERROR_SIZE = 256, HEADERS_MAX = 32 * 1024 };
+enum { GLOBAL_ALL = 3, HTTP = 1, HTTPS = 2, ERROR_SIZE = 256, HEADERS_MAX = 32 * 1024, WAIT_MAX = 365 * 86400 };
 
 enum option {
     OPT_LOW_SPEED_LIMIT = 19, OPT_LOW_SPEED_TIME = 20, OPT_NOPROGRESS = 43, OPT_NOBODY = 44, OPT_POST = 47,
@@ -77,6 +79,23 @@ bool rbe_net_header(const struct rbe_net_answer *a, const char *name, struct rbe
         return true;
     }
     return false;
+}
+
+int64_t rbe_net_retry_after(const struct rbe_net_answer *a)
+{
+    rbe_auto(str) struct rbe_str value = {0}, date = {0};
+    int64_t seconds, now;
+
+    if (!rbe_net_header(a, "Retry-After", &value))
+        return 0;
+    if (rbe_int_parse(rbe_str_text(&value), 0, INT64_MAX, &seconds))
+        return seconds < WAIT_MAX ? seconds : WAIT_MAX;
+    if (!rbe_clock_parse_http(rbe_str_text(&value), &seconds))
+        return 0;
+    /* by the server's clock, where it says what that shows */
+    if (!rbe_net_header(a, "Date", &date) || !rbe_clock_parse_http(rbe_str_text(&date), &now))
+        now = rbe_clock_now();
+    return seconds <= now ? 0 : seconds - now < WAIT_MAX ? seconds - now : WAIT_MAX;
 }
 
 struct rbe_net *rbe_net_new(void)

@@ -44,6 +44,9 @@ struct rbe_net_answer {
 void rbe_net_answer_release(struct rbe_net_answer *a);
 /* The value of a header, in ret; false when it did not come. */
 bool rbe_net_header(const struct rbe_net_answer *a, const char *name, struct rbe_str *ret);
+/* In how many seconds the server wants to be asked again (Retry-After, a number or a date), 0 when it does not say; a year at
+ * most. */
+int64_t rbe_net_retry_after(const struct rbe_net_answer *a);
 
 /* What a process keeps between requests: the library and open connections. Not handed on over a fork. */
 struct rbe_net;

@@ -43,6 +43,51 @@ static void answer(const char *request, struct rbe_str *to, void *arg)
         rbe_str_puts(to, "none\n");
 }
 
+static void test_retry_after(void **state)
+{
+    static const struct {
+        const char *headers;
+        int64_t seconds;
+    } rows[] = {
+        {"Content-Length: 0\r\n", 0},
+        {"Retry-After: 120\r\n", 120},
+        {"retry-after:  7 \r\n", 7},
+        {"Retry-After: 0\r\n", 0},
+        {"Retry-After: -5\r\n", 0},
+        {"Retry-After: soon\r\n", 0},
+        {"Retry-After: 99999999999\r\n", 365 * 86400},
+        {"Retry-After: 99999999999999999999\r\n", 0},
+        /* a date counts from that of the answer, whatever this machine's clock shows */
+        {"Date: Thu, 15 Jan 2026 10:30:00 GMT\r\nRetry-After: Thu, 15 Jan 2026 10:32:05 GMT\r\n", 125},
+        {"Date: Thu, 29 Feb 2024 23:59:59 GMT\r\nRetry-After: Fri, 01 Mar 2024 00:00:00 GMT\r\n", 1},
+        {"Date: Thu, 15 Jan 2026 10:30:00 GMT\r\nRetry-After: Thu, 15 Jan 2026 10:29:59 GMT\r\n", 0},
+        {"Date: Thu, 15 Jan 2026 10:30:00 GMT\r\nRetry-After: Thu, 15 Jan 2099 10:30:00 GMT\r\n", 365 * 86400},
+        {"Retry-After: Thu, 15 Jan 2026 10:30:00 GMT\r\n", 0},
+        /* no dates */
+        {"Date: Thu, 15 Jan 2026 10:30:00 GMT\r\nRetry-After: Fri, 15 Jan 2026 10:32:05 GMT\r\n", 0},
+        {"Date: Thu, 15 Jan 2026 10:30:00 GMT\r\nRetry-After: Thu, 15 Jen 2026 10:32:05 GMT\r\n", 0},
+        {"Date: Thu, 15 Jan 2026 10:30:00 GMT\r\nRetry-After: Sun, 30 Feb 2026 10:32:05 GMT\r\n", 0},
+        {"Date: Thu, 15 Jan 2026 10:30:00 GMT\r\nRetry-After: Thu, 15 Jan 2026 10:32:05\r\n", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < RBE_COUNT(rows); i++) {
+        struct rbe_net_answer a = {0};
+
+        rbe_str_puts(&a.headers, rows[i].headers);
+        if (rbe_net_retry_after(&a) != rows[i].seconds)
+            fail_msg("%s: %lld", rows[i].headers, (long long)rbe_net_retry_after(&a));
+        rbe_net_answer_release(&a);
+    }
+    /* without a Date it counts from now */
+    struct rbe_net_answer a = {0};
+    char text[RBE_CLOCK_TEXT];
+    rbe_clock_format_http(rbe_clock_now() + 600, text);
+    rbe_str_putf(&a.headers, "Retry-After: %s\r\n", text);
+    assert_in_range(rbe_net_retry_after(&a), 590, 600);
+    rbe_net_answer_release(&a);
+}
+
 static int set_up(void **state)
 {
     struct home *h = rbe_alloc(sizeof(*h));
@@ -222,6 +267,7 @@ static void test_sink(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_retry_after),
         cmocka_unit_test_setup_teardown(test_methods, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_size, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_redirects, set_up, tear_down),

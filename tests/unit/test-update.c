@@ -4,7 +4,6 @@
 
 #include "include/rbe_update.h"
 #include "lib/base/codec.h"
-#include "lib/patch/fetch.h"
 #include "lib/wrap/hash.h"
 
 struct home {
@@ -205,22 +204,6 @@ static void test_busy(void **state)
     assert_string_equal(rbe_update_installed(other), "1.0");
 }
 
-/* However many tries are allowed, nobody waits for hours between two. */
-static void test_pauses(void **state)
-{
-    int64_t pause = 1000, before;
-
-    (void)state;
-    for (int i = 0; i < 100; i++) {
-        before = pause;
-        pause = rbe_fetch_longer(before);
-        assert_true(pause >= before && pause <= 60000);
-        assert_true(pause >= before + before / 2 || pause == 60000);
-    }
-    assert_int_equal(pause, 60000);
-    assert_int_equal(rbe_fetch_longer(UINT32_MAX), 60000);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,7 +213,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_given_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cancel, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_busy, set_up, tear_down),
-        cmocka_unit_test(test_pauses),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

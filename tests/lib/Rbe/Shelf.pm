@@ -14,6 +14,7 @@ use File::Path qw(make_path remove_tree);
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use Rbe::Test qw(slurp spew run tree_of pack_tree $JSON);
+use Time::HiRes qw(time);
 
 sub new {
     my ($class, %self) = @_;
@@ -57,7 +58,7 @@ sub save {
 
 # What to do wrong: cut => bytes after which a package's answer ends; garbage => 1: a page of a proxy for packages, 2: for
 # everything; status => of packages; stale => 1: the package is another one than was promised; norange => 1: ranges are not
-# known; slow => seconds before each of 64 KiB.
+# known; slow => seconds before each of 64 KiB; busy => [status, Retry-After, until when]: all that is answered until then.
 sub set { my ($self, %set) = @_; $self->{set} = \%set; $self->save }
 
 # ---- releases ----
@@ -203,6 +204,8 @@ sub serve {
     my $set = $self->{set};
     my $page = '<html><body>Please log in</body></html>';
     return put_answer($c, 200, ['Content-Type: text/html'], $page) if ($set->{garbage} // 0) == 2;
+    my ($status, $after, $until) = @{$set->{busy} || []};
+    return put_answer($c, $status, ["Retry-After: $after"], $page) if $status && time < $until;
     return put_answer($c, 200, ['Content-Type: application/json'], $JSON->encode($self->answer_of(\%query))) if $path =~ m{/latest$};
     my ($file) = $path =~ m{^/p/([^/]+)$} or return put_answer($c, 404, [], '{"code":1,"msg":"no","data":null}');
     return put_answer($c, 200, ['Content-Type: text/html'], $page) if $set->{garbage};
@@ -210,7 +213,7 @@ sub serve {
     my $bytes = slurp("$self->{dir}/$file");
     my $etag = '"' . sha256_hex($bytes) . '"';
     if ($set->{stale}) { $bytes = reverse $bytes; $etag = '"other"' }
-    my ($status, $from, $size) = (200, 0, length $bytes);
+    ($status, my $from, my $size) = (200, 0, length $bytes);
     if (!$set->{norange} && ($header{range} // '') =~ /^bytes=(\d+)-$/ && ($header{'if-range'} // $etag) eq $etag) {
         $from = $1;
         return put_answer($c, 416, [], '') if $from >= $size;
