@@ -16,6 +16,7 @@
 #include "lib/store/package.h"
 #include "lib/wrap/arc.h"
 #include "lib/wrap/file.h"
+#include "lib/wrap/tarw.h"
 
 enum { PAGE = 256, PIECE = 256 * 1024 };
 
@@ -24,7 +25,7 @@ struct making {
     struct rbe_app *app;
     const struct rbe_backup *b;
     struct rbe_backed_up *sum;
-    struct rbe_arc_writer *tar;
+    struct rbe_tarw *tar;
     struct rbe_sha256 *hash;
     char *dir;                   /* tmp/backup-<hex>: the copies of the databases */
     int dir_fd;
@@ -39,7 +40,7 @@ static void making_free(struct making *m)
 {
     struct rbe_err ignored = {0};
 
-    rbe_arc_writer_free(m->tar);
+    rbe_tarw_free(m->tar);
     rbe_sha256_free(m->hash);
     /* what stays is swept */
     if (m->dir && rbe_dir_remove(m->dir, &ignored) != RBE_OK)
@@ -89,9 +90,9 @@ static enum rbe_code put_bytes(struct making *m, const char *name, const char *t
                                         .mtime = m->now};
     unsigned char sum[RBE_SHA256_SIZE];
 
-    RBE_TRY(rbe_arc_add(m->tar, &entry, e));
+    RBE_TRY(rbe_tarw_add(m->tar, &entry, e));
     if (len)
-        RBE_TRY(rbe_arc_write(m->tar, text, len, e));
+        RBE_TRY(rbe_tarw_write(m->tar, text, len, e));
     rbe_sha256_put(m->hash, text, len);
     return end_entry(m, name, sum, e);
 }
@@ -107,7 +108,7 @@ static enum rbe_code pour(struct making *m, int fd, uint64_t size, const char *n
             return rbe_err_prefix(e, "%s", name);
         if (got < n)
             return rbe_fail(e, RBE_FAULT, "%s became shorter while it was read", name);
-        RBE_TRY(rbe_arc_write(m->tar, m->piece, n, e));
+        RBE_TRY(rbe_tarw_write(m->tar, m->piece, n, e));
         rbe_sha256_put(m->hash, m->piece, n);
         step(m, n);
     }
@@ -120,7 +121,7 @@ static enum rbe_code put_open(struct making *m, const char *name, int fd, const 
     const struct rbe_arc_entry entry = {.kind = RBE_ARC_FILE, .name = name, .mode = st->st_mode & 0777,
                                         .size = (uint64_t)st->st_size, .mtime = (int64_t)st->st_mtime};
 
-    RBE_TRY(rbe_arc_add(m->tar, &entry, e));
+    RBE_TRY(rbe_tarw_add(m->tar, &entry, e));
     RBE_TRY(pour(m, fd, entry.size, name, e));
     return end_entry(m, name, ret_sum, e);
 }
@@ -305,9 +306,9 @@ static enum rbe_code put_sums(struct making *m, struct rbe_err *e)
     const struct rbe_arc_entry entry = {.kind = RBE_ARC_FILE, .name = RBE_BACKUP_SUMS, .mode = 0600,
                                         .size = m->sums_len, .mtime = m->now};
 
-    RBE_TRY(rbe_arc_add(m->tar, &entry, e));
+    RBE_TRY(rbe_tarw_add(m->tar, &entry, e));
     RBE_TRY(pour(m, m->sums, m->sums_len, RBE_BACKUP_SUMS, e));
-    return rbe_arc_finish(m->tar, e);
+    return rbe_tarw_finish(m->tar, e);
 }
 
 static enum rbe_code make(struct making *m, struct rbe_err *e)
@@ -338,7 +339,7 @@ enum rbe_code rbe_backup_write(struct rbe_app *app, int fd, const struct rbe_bac
     m->dir_fd = m->sums = -1;
     m->now = rbe_clock_now();
     m->hash = rbe_sha256_new();
-    m->tar = rbe_arc_writer_new_stored(fd);
+    m->tar = rbe_tarw_new_stored(fd);
     RBE_TRY(rbe_purge_hold_off(app, &lock, e));
     RBE_TRY(rbe_deed_record(app, &(struct rbe_deed){.action = "backup"}, e));
     RBE_TRY(make(m, e));

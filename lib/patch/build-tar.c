@@ -9,6 +9,7 @@
 
 #include "lib/wrap/arc.h"
 #include "lib/wrap/file.h"
+#include "lib/wrap/tarw.h"
 
 enum { BUFFER = 256 * 1024 };
 
@@ -24,7 +25,7 @@ struct tarring {
     const struct rbe_wanted *want;
     struct rbe_arena *arena;
     struct rbe_arena names;          /* reset for each entry */
-    struct rbe_arc_writer *out;
+    struct rbe_tarw *out;
     unsigned char *buffer;
     struct late *late;
     size_t n_late;
@@ -34,7 +35,7 @@ struct tarring {
 static void rbe_tarring_release(struct tarring *w)
 {
     rbe_arena_release(&w->names);
-    rbe_arc_writer_free(w->out);
+    rbe_tarw_free(w->out);
     free(w->buffer);
 }
 
@@ -55,7 +56,7 @@ static enum rbe_code put_head(struct tarring *w, const struct rbe_entry *entry, 
         .mtime = mtime,
     };
 
-    return rbe_arc_add(w->out, &head, e);
+    return rbe_tarw_add(w->out, &head, e);
 }
 
 static enum rbe_code put_changes(struct tarring *w, const struct rbe_str *changes, struct rbe_err *e)
@@ -68,7 +69,7 @@ static enum rbe_code put_changes(struct tarring *w, const struct rbe_str *change
     };
 
     RBE_TRY(put_head(w, &entry, RBE_EPOCH_UNIX, e));
-    return rbe_arc_write(w->out, changes->s, changes->len, e);
+    return rbe_tarw_write(w->out, changes->s, changes->len, e);
 }
 
 static enum rbe_code put_dirs(struct tarring *w, struct rbe_err *e)
@@ -96,7 +97,7 @@ static enum rbe_code copy_data(struct tarring *w, struct rbe_arc *in, int fd, st
         if (fd >= 0)
             RBE_TRY(rbe_file_write(fd, w->buffer, n, e));
         else
-            RBE_TRY(rbe_arc_write(w->out, w->buffer, n, e));
+            RBE_TRY(rbe_tarw_write(w->out, w->buffer, n, e));
     }
 }
 
@@ -177,7 +178,7 @@ static enum rbe_code put_spooled(struct tarring *w, int fd, uint64_t size, struc
             return rbe_fail_errno(e, "cannot read a temporary file");
         if (n == 0)
             return rbe_fail(e, RBE_FAULT, "a temporary file ends early");
-        RBE_TRY(rbe_arc_write(w->out, w->buffer, (size_t)n, e));
+        RBE_TRY(rbe_tarw_write(w->out, w->buffer, (size_t)n, e));
         done += (uint64_t)n;
     }
     return RBE_OK;
@@ -242,20 +243,20 @@ static enum rbe_code put_lates(struct tarring *w, struct rbe_err *e)
 static void open_out(struct tarring *w, const struct rbe_str *changes)
 {
     const struct rbe_arc_entry own = {.name = RBE_CHANGES_NAME, .size = changes->len};
-    uint64_t most = rbe_arc_writer_most(&own), memory = w->build->memory_bytes;
+    uint64_t most = rbe_tarw_most(&own), memory = w->build->memory_bytes;
 
     for (size_t i = 0; i < w->want->n && most <= memory; i++) {
         const struct rbe_entry *entry = w->want->v[i].entry;
         const struct rbe_arc_entry head = {.name = entry->path, .target = entry->target, .size = entry->size};
 
-        most += rbe_arc_writer_most(&head);
+        most += rbe_tarw_most(&head);
     }
     w->memory_bytes = memory;
     if (most <= memory / 4) {
-        w->out = rbe_arc_writer_new_whole(w->build->out_fd, most);
+        w->out = rbe_tarw_new_whole(w->build->out_fd, most);
         w->memory_bytes = memory - 2 * most;
     } else {
-        w->out = rbe_arc_writer_new(w->build->out_fd);
+        w->out = rbe_tarw_new(w->build->out_fd);
     }
 }
 
@@ -274,5 +275,5 @@ enum rbe_code rbe_build_tar(const struct rbe_build *b, const struct rbe_wanted *
 
     if (missing)
         return rbe_fail(e, RBE_FAULT, "target package lacks %s", missing->path);
-    return rbe_arc_finish(w.out, e);
+    return rbe_tarw_finish(w.out, e);
 }

@@ -1,4 +1,4 @@
-/* Tar archives in gzip, xz, zstd or plain, read and written by libarchive. No other file includes its headers.
+/* Tar archives in gzip, xz, zstd or plain, read by libarchive. No other file includes its headers.
  *
  * Gzip is undone by lib/wrap/deflate, not by libarchive, because libarchive does not check the CRC of a gzip member.
  */
@@ -50,21 +50,5 @@ RBE_DEFINE_CLEANUP(arc, struct rbe_arc, rbe_arc_close)
 enum rbe_code rbe_arc_next(struct rbe_arc *a, struct rbe_arc_entry *ret, bool *ret_end, struct rbe_err *e) RBE_MUST_USE;
 /* The next bytes of the present entry's data; *ret_n of 0 at its end. */
 enum rbe_code rbe_arc_read(struct rbe_arc *a, void *p, size_t n, size_t *ret_n, struct rbe_err *e) RBE_MUST_USE;
-
-/* A tar.gz being written: pax only where ustar cannot hold it, no owner, one gzip member without time or name. */
-struct rbe_arc_writer;
-struct rbe_arc_writer *rbe_arc_writer_new(int fd);
-/* The same for what cannot be made smaller. */
-struct rbe_arc_writer *rbe_arc_writer_new_stored(int fd);
-/* Gathers the tar, of at most `most` bytes, in memory and packs it at once, much faster: takes twice that. */
-struct rbe_arc_writer *rbe_arc_writer_new_whole(int fd, uint64_t most);
-/* The most bytes of a tar that an entry takes. */
-uint64_t rbe_arc_writer_most(const struct rbe_arc_entry *entry);
-void rbe_arc_writer_free(struct rbe_arc_writer *w);
-RBE_DEFINE_CLEANUP(arc_writer, struct rbe_arc_writer, rbe_arc_writer_free)
-/* Begins an entry (HARDLINK and SPECIAL are not written); its size bytes of data follow by rbe_arc_write. */
-enum rbe_code rbe_arc_add(struct rbe_arc_writer *w, const struct rbe_arc_entry *entry, struct rbe_err *e) RBE_MUST_USE;
-enum rbe_code rbe_arc_write(struct rbe_arc_writer *w, const void *p, size_t n, struct rbe_err *e) RBE_MUST_USE;
-enum rbe_code rbe_arc_finish(struct rbe_arc_writer *w, struct rbe_err *e) RBE_MUST_USE;
 
 #endif

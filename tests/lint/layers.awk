@@ -12,8 +12,9 @@ BEGIN {
     may["libexec"] = "base wrap patch"
     # The headers that applications include know nothing of ours.
     may["include"] = ""
-    # hash, arc, zip and conf may use the file and process calls; zip and arc stand on deflate.
-    extra["wrap"] = "file map sys child deflate flate zip tarscan conf confvalue"
+    # hash, arc, zip and conf may use the file and process calls; archives stand on what packs them, and a tar being written on
+    # the one being read.
+    extra["wrap"] = "file map sys child deflate flate zip arc tarscan conf confvalue"
     # vercmp and target serve programs without a database.
     split("vercmp target verparser ver-semver ver-datetime", plain_list)
     for (i in plain_list)

@@ -8,6 +8,7 @@
 #include <locale.h>
 
 #include "lib/wrap/arc.h"
+#include "lib/wrap/tarw.h"
 #include "tests/unit/scratch.h"
 
 static int setup(void **state)
@@ -81,11 +82,11 @@ static enum rbe_code list(int fd, enum rbe_arc_type type, bool skip_data, struct
     }
 }
 
-static void put(struct rbe_arc_writer *w, const struct rbe_arc_entry *entry)
+static void put(struct rbe_tarw *w, const struct rbe_arc_entry *entry)
 {
     struct rbe_err e = {0};
 
-    if (rbe_arc_add(w, entry, &e) != RBE_OK)
+    if (rbe_tarw_add(w, entry, &e) != RBE_OK)
         fail_msg("%s", e.text);
     for (uint64_t at = 0; entry->kind == RBE_ARC_FILE && at < entry->size;) {
         char bytes[777];
@@ -93,7 +94,7 @@ static void put(struct rbe_arc_writer *w, const struct rbe_arc_entry *entry)
 
         for (size_t i = 0; i < n; i++)
             bytes[i] = data_at((size_t)at + i);
-        assert_int_equal(rbe_arc_write(w, bytes, n, &e), RBE_OK);
+        assert_int_equal(rbe_tarw_write(w, bytes, n, &e), RBE_OK);
         at += n;
     }
 }
@@ -127,12 +128,12 @@ static void write_sample(const char *dir, const char *name)
         {.kind = RBE_ARC_LINK, .name = "l2", .mode = 0777, .target = long_utf8},
     };
     rbe_autoclose int fd = scratch_open(dir, name, O_RDWR | O_CREAT | O_TRUNC);
-    rbe_autoptr(arc_writer) struct rbe_arc_writer *w = rbe_arc_writer_new(fd);
+    rbe_autoptr(tarw) struct rbe_tarw *w = rbe_tarw_new(fd);
     struct rbe_err e = {0};
 
     for (size_t i = 0; i < RBE_COUNT(entries); i++)
         put(w, &entries[i]);
-    assert_int_equal(rbe_arc_finish(w, &e), RBE_OK);
+    assert_int_equal(rbe_tarw_finish(w, &e), RBE_OK);
 }
 
 static char *expected(void)
@@ -274,17 +275,17 @@ static void test_writer_refuses(void **state)
     rbe_autoclose int fd = scratch_open(*state, "wrong.tar.gz", O_RDWR | O_CREAT | O_TRUNC);
     const struct rbe_arc_entry file = {.kind = RBE_ARC_FILE, .name = "f", .size = 3}, hard = {.kind = RBE_ARC_HARDLINK, .name = "h",
         .target = "f"}, special = {.kind = RBE_ARC_SPECIAL, .name = "s"}, link = {.kind = RBE_ARC_LINK, .name = "l"};
-    rbe_autoptr(arc_writer) struct rbe_arc_writer *w = rbe_arc_writer_new(fd);
+    rbe_autoptr(tarw) struct rbe_tarw *w = rbe_tarw_new(fd);
     struct rbe_err e = {0};
 
-    assert_int_equal(rbe_arc_add(w, &hard, &e), RBE_FAULT);
-    assert_int_equal(rbe_arc_add(w, &special, &e), RBE_FAULT);
-    assert_int_equal(rbe_arc_add(w, &link, &e), RBE_FAULT);
-    assert_int_equal(rbe_arc_add(w, &file, &e), RBE_OK);
-    assert_int_equal(rbe_arc_write(w, "abcd", 4, &e), RBE_FAULT);
-    assert_int_equal(rbe_arc_write(w, "ab", 2, &e), RBE_OK);
-    assert_int_equal(rbe_arc_add(w, &file, &e), RBE_FAULT);
-    assert_int_equal(rbe_arc_finish(w, &e), RBE_FAULT);
+    assert_int_equal(rbe_tarw_add(w, &hard, &e), RBE_FAULT);
+    assert_int_equal(rbe_tarw_add(w, &special, &e), RBE_FAULT);
+    assert_int_equal(rbe_tarw_add(w, &link, &e), RBE_FAULT);
+    assert_int_equal(rbe_tarw_add(w, &file, &e), RBE_OK);
+    assert_int_equal(rbe_tarw_write(w, "abcd", 4, &e), RBE_FAULT);
+    assert_int_equal(rbe_tarw_write(w, "ab", 2, &e), RBE_OK);
+    assert_int_equal(rbe_tarw_add(w, &file, &e), RBE_FAULT);
+    assert_int_equal(rbe_tarw_finish(w, &e), RBE_FAULT);
 }
 
 /* Sizes from 8 GiB are said by pax. The file is cut off, because only its header is of interest. */
@@ -292,13 +293,13 @@ static void test_large_size(void **state)
 {
     rbe_autoclose int fd = scratch_open(*state, "large.tar.gz", O_RDWR | O_CREAT | O_TRUNC);
     const struct rbe_arc_entry file = {.kind = RBE_ARC_FILE, .name = "f", .mode = 0644, .size = UINT64_C(1) << 33};
-    rbe_autoptr(arc_writer) struct rbe_arc_writer *w = rbe_arc_writer_new(fd);
+    rbe_autoptr(tarw) struct rbe_tarw *w = rbe_tarw_new(fd);
     rbe_autoptr(arc) struct rbe_arc *a = NULL;
     struct rbe_arc_entry got;
     struct rbe_err e = {0};
     bool end;
 
-    assert_int_equal(rbe_arc_add(w, &file, &e), RBE_OK);
+    assert_int_equal(rbe_tarw_add(w, &file, &e), RBE_OK);
     /* what the compressor holds back comes out once enough was put in */
     for (uint32_t x = 1; lseek(fd, 0, SEEK_END) == 0;) {
         unsigned char noise[4096];
@@ -307,9 +308,9 @@ static void test_large_size(void **state)
             x = x * 1664525u + 1013904223u;
             noise[i] = (unsigned char)(x >> 24);
         }
-        assert_int_equal(rbe_arc_write(w, noise, sizeof(noise), &e), RBE_OK);
+        assert_int_equal(rbe_tarw_write(w, noise, sizeof(noise), &e), RBE_OK);
     }
-    assert_int_equal(rbe_arc_finish(w, &e), RBE_FAULT);
+    assert_int_equal(rbe_tarw_finish(w, &e), RBE_FAULT);
     assert_int_equal(rbe_arc_open(fd, RBE_ARC_TAR_GZ, &a, &e), RBE_OK);
     assert_int_equal(rbe_arc_next(a, &got, &end, &e), RBE_OK);
     assert_true(got.size == file.size);

@@ -9,7 +9,7 @@
 #include "lib/core/purge.h"
 #include "lib/core/verify.h"
 #include "lib/store/job.h"
-#include "lib/wrap/arc.h"
+#include "lib/wrap/tarw.h"
 
 enum { RELEASES = 3 };
 
@@ -243,15 +243,15 @@ static void test_foreign(void **state)
         rbe_autoclose int fd = -1;
 
         must(s, rbe_file_temp(AT_FDCWD, &fd, &s->err));
-        rbe_autoptr(arc_writer) struct rbe_arc_writer *w = rbe_arc_writer_new_stored(fd);
+        rbe_autoptr(tarw) struct rbe_tarw *w = rbe_tarw_new_stored(fd);
         for (size_t k = 0; k < 3 && cases[i].name[k]; k++) {
             const struct rbe_arc_entry entry = {.kind = RBE_ARC_FILE, .name = cases[i].name[k],
                                                 .size = sizeof(about) - 1};
 
-            must(s, rbe_arc_add(w, &entry, &s->err));
-            must(s, rbe_arc_write(w, about, sizeof(about) - 1, &s->err));
+            must(s, rbe_tarw_add(w, &entry, &s->err));
+            must(s, rbe_tarw_write(w, about, sizeof(about) - 1, &s->err));
         }
-        must(s, rbe_arc_finish(w, &s->err));
+        must(s, rbe_tarw_finish(w, &s->err));
         if (restore(&p, fd, &t, &sum) == RBE_OK || !strstr(s->err.text, cases[i].why))
             fail_msg("%zu: %s", i, s->err.text);
     }
