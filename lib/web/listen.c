@@ -3,16 +3,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "lib/base/codec.h"
 #include "lib/base/mem.h"
 
 enum { BACKLOG = 1024, PASSED_FD = 3 };
+/* A socket's path, less what a process's own name for it adds: a dot and a number. */
+enum { PATH_MOST = sizeof(((struct sockaddr_un *)NULL)->sun_path) - sizeof(".2147483647") };
 
 /* Takes a dead server's socket out of the way: one that nobody accepts on. */
 static enum rbe_code clear_way(const struct sockaddr_un *at, struct rbe_err *e)
@@ -34,26 +38,33 @@ static enum rbe_code clear_way(const struct sockaddr_un *at, struct rbe_err *e)
     return RBE_OK;
 }
 
+/* Binds to a name of this process and moves it to its place when it listens: a socket that is seen can be connected to. */
 static enum rbe_code open_unix(const char *path, int *ret_fd, struct rbe_err *e)
 {
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    struct sockaddr_un at = {.sun_family = AF_UNIX}, own = at;
     size_t len = strlen(path);
 
-    if (len >= sizeof(at.sun_path))
-        return rbe_fail(e, RBE_USAGE, "%s: longer than %zu bytes, as a socket's path cannot be", path,
-                        sizeof(at.sun_path) - 1);
+    if (len > PATH_MOST)
+        return rbe_fail(e, RBE_USAGE, "%s: longer than %d bytes, as a socket's path cannot be", path, PATH_MOST);
     memcpy(at.sun_path, path, len + 1);
+    (void)snprintf(own.sun_path, sizeof(own.sun_path), "%s.%ld", path, (long)getpid());
     RBE_TRY(clear_way(&at, e));
     rbe_autoclose int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return rbe_fail_errno(e, "cannot make a socket");
     mode_t before = umask(0117);
-    int bound = bind(fd, (const struct sockaddr *)&at, sizeof(at));
+    int bound = bind(fd, (const struct sockaddr *)&own, sizeof(own));
     int why = errno;
     (void)umask(before);
     errno = why;
-    if (bound != 0 || listen(fd, BACKLOG) != 0)
+    if (bound != 0)
         return rbe_fail_errno(e, "cannot listen on %s", path);
+    if (listen(fd, BACKLOG) != 0 || rename(own.sun_path, path) != 0) {
+        why = errno;
+        (void)unlink(own.sun_path);
+        errno = why;
+        return rbe_fail_errno(e, "cannot listen on %s", path);
+    }
     *ret_fd = rbe_steal_fd(fd);
     return RBE_OK;
 }
