@@ -26,6 +26,7 @@ struct tarring {
     struct rbe_arena *arena;
     struct rbe_arena names;          /* reset for each entry */
     struct rbe_tarw *out;
+    struct rbe_arc *in;              /* the target, open until all is packed */
     unsigned char *buffer;
     struct late *late;
     size_t n_late;
@@ -36,6 +37,7 @@ static void rbe_tarring_release(struct tarring *w)
 {
     rbe_arena_release(&w->names);
     rbe_tarw_free(w->out);
+    rbe_arc_close(w->in);
     free(w->buffer);
 }
 
@@ -85,22 +87,6 @@ static enum rbe_code put_dirs(struct tarring *w, struct rbe_err *e)
     return RBE_OK;
 }
 
-/* Hands the present entry's data to the package (fd -1) or to a file. */
-static enum rbe_code copy_data(struct tarring *w, struct rbe_arc *in, int fd, struct rbe_err *e)
-{
-    for (;;) {
-        size_t n;
-
-        RBE_TRY(rbe_arc_read(in, w->buffer, BUFFER, &n, e));
-        if (n == 0)
-            return RBE_OK;
-        if (fd >= 0)
-            RBE_TRY(rbe_file_write(fd, w->buffer, n, e));
-        else
-            RBE_TRY(rbe_tarw_write(w->out, w->buffer, n, e));
-    }
-}
-
 static enum rbe_code put_late(struct tarring *w, struct rbe_want *want, int64_t mtime, struct rbe_err *e)
 {
     if (want->entry->kind != RBE_KIND_FILE)
@@ -128,17 +114,14 @@ static enum rbe_code take_entry(struct tarring *w, struct rbe_arc *in, const str
         return rbe_fail(e, RBE_FAULT, "target package: %s is another than its manifest says", want->entry->path);
     RBE_TRY(put_head(w, want->entry, entry->mtime, e));
     want->done = true;
-    return entry->kind == RBE_ARC_FILE ? copy_data(w, in, -1, e) : RBE_OK;
+    return entry->kind == RBE_ARC_FILE ? rbe_tarw_copy(w->out, in, e) : RBE_OK;
 }
 
 typedef enum rbe_code (*visitor)(struct tarring *w, struct rbe_arc *in, const struct rbe_arc_entry *entry,
                                  struct rbe_err *e);
 
-static enum rbe_code stream(struct tarring *w, visitor visit, struct rbe_err *e)
+static enum rbe_code stream(struct tarring *w, struct rbe_arc *in, visitor visit, struct rbe_err *e)
 {
-    rbe_autoptr(arc) struct rbe_arc *in = NULL;
-
-    RBE_TRY(rbe_arc_open_whole(w->build->target_fd, w->build->target_type, w->memory_bytes, &in, e));
     for (;;) {
         struct rbe_arc_entry entry;
         bool end;
@@ -184,6 +167,18 @@ static enum rbe_code put_spooled(struct tarring *w, int fd, uint64_t size, struc
     return RBE_OK;
 }
 
+static enum rbe_code spool(struct tarring *w, struct rbe_arc *in, int fd, struct rbe_err *e)
+{
+    for (;;) {
+        size_t n;
+
+        RBE_TRY(rbe_arc_read(in, w->buffer, BUFFER, &n, e));
+        if (n == 0)
+            return RBE_OK;
+        RBE_TRY(rbe_file_write(fd, w->buffer, n, e));
+    }
+}
+
 /* Data that are wanted under several names are read once into a temporary file. */
 static enum rbe_code put_group(struct tarring *w, struct rbe_arc *in, struct late *first, size_t n, struct rbe_err *e)
 {
@@ -191,14 +186,14 @@ static enum rbe_code put_group(struct tarring *w, struct rbe_arc *in, struct lat
 
     if (n > 1) {
         RBE_TRY(rbe_file_temp(w->build->tmp_dir_fd, &fd, e));
-        RBE_TRY(copy_data(w, in, fd, e));
+        RBE_TRY(spool(w, in, fd, e));
     }
     for (size_t i = 0; i < n; i++) {
         RBE_TRY(put_head(w, first[i].entry, first[i].mtime, e));
         if (fd >= 0)
             RBE_TRY(put_spooled(w, fd, first[i].entry->size, e));
         else
-            RBE_TRY(copy_data(w, in, -1, e));
+            RBE_TRY(rbe_tarw_copy(w->out, in, e));
         first[i].done = true;
     }
     return RBE_OK;
@@ -229,10 +224,13 @@ static enum rbe_code take_late(struct tarring *w, struct rbe_arc *in, const stru
 
 static enum rbe_code put_lates(struct tarring *w, struct rbe_err *e)
 {
+    rbe_autoptr(arc) struct rbe_arc *again = NULL;
+
     if (w->n_late == 0)
         return RBE_OK;
     qsort(w->late, w->n_late, sizeof(*w->late), late_by_content_and_path);
-    RBE_TRY(stream(w, take_late, e));
+    RBE_TRY(rbe_arc_open(w->build->target_fd, w->build->target_type, &again, e));
+    RBE_TRY(stream(w, again, take_late, e));
     for (size_t i = 0; i < w->n_late; i++)
         if (!w->late[i].done)
             return rbe_fail(e, RBE_FAULT, "target package lacks the data of %s", w->late[i].entry->path);
@@ -269,7 +267,8 @@ enum rbe_code rbe_build_tar(const struct rbe_build *b, const struct rbe_wanted *
     w.buffer = rbe_alloc(BUFFER);
     RBE_TRY(put_changes(&w, changes, e));
     RBE_TRY(put_dirs(&w, e));
-    RBE_TRY(stream(&w, take_entry, e));
+    RBE_TRY(rbe_arc_open_whole(b->target_fd, b->target_type, w.memory_bytes, &w.in, e));
+    RBE_TRY(stream(&w, w.in, take_entry, e));
     RBE_TRY(put_lates(&w, e));
     const struct rbe_entry *missing = rbe_wanted_missing(want);
 

@@ -12,6 +12,7 @@
 #include "lib/wrap/deflate.h"
 #include "lib/wrap/flate.h"
 #include "lib/wrap/map.h"
+#include "lib/wrap/regzip.h"
 #include "lib/wrap/tarscan.h"
 
 enum { CHUNK = 64 * 1024, SLICE = 1 << 20, BLOCK = 512, END_BLOCKS = 2 * BLOCK, PADDING_MAX = 16 << 20 };
@@ -270,6 +271,17 @@ enum rbe_code rbe_arc_open_whole(int fd, enum rbe_arc_type type, uint64_t memory
     if (type == RBE_ARC_TAR_GZ && !unpack_whole(a, memory_bytes, &ignored))
         a->whole_n = 0;
     return open_new(a, type, ret, e);
+}
+
+bool rbe_arc_whole(const struct rbe_arc *a, struct rbe_regzip_source *ret)
+{
+    *ret = (struct rbe_regzip_source){.fd = a->fd, .plain = a->whole, .plain_n = a->whole_n};
+    return a->whole != NULL;
+}
+
+uint64_t rbe_arc_data_at(const struct rbe_arc *a)
+{
+    return (uint64_t)archive_filter_bytes(a->tar, 0);
 }
 
 void rbe_arc_close(struct rbe_arc *a)

@@ -43,6 +43,11 @@ enum rbe_code rbe_arc_open(int fd, enum rbe_arc_type type, struct rbe_arc **ret,
  * memory_bytes. */
 enum rbe_code rbe_arc_open_whole(int fd, enum rbe_arc_type type, uint64_t memory_bytes, struct rbe_arc **ret,
                                  struct rbe_err *e) RBE_MUST_USE;
+struct rbe_regzip_source;
+/* Where that was done: the tar and what it came from, as long as the reader and its file are open. */
+bool rbe_arc_whole(const struct rbe_arc *a, struct rbe_regzip_source *ret);
+/* Where in the tar the present entry's data begin, before any of them are read. Of a sparse file the map may come first. */
+uint64_t rbe_arc_data_at(const struct rbe_arc *a);
 void rbe_arc_close(struct rbe_arc *a);
 RBE_DEFINE_CLEANUP(arc, struct rbe_arc, rbe_arc_close)
 /* The next entry; at the end *ret_end is set, after the compressed stream was read to its end and its checks were made.

@@ -203,29 +203,148 @@ uint64_t rbe_gunzip_used(const struct rbe_gunzip *g)
     return g->offset - g->z.avail_in;
 }
 
+static void deflate_all(z_stream *z, const unsigned char *in, size_t n, struct rbe_str *out)
+{
+    int code = Z_OK;
+
+    while (code != Z_STREAM_END) {
+        if (z->avail_in == 0 && n > 0) {
+            z->next_in = (unsigned char *)(uintptr_t)in;
+            z->avail_in = n < 1u << 30 ? (uInt)n : 1u << 30;
+            in += z->avail_in;
+            n -= z->avail_in;
+        }
+        z->next_out = (unsigned char *)rbe_str_reserve(out, CHUNK);
+        z->avail_out = CHUNK;
+        code = deflate(z, n > 0 ? Z_NO_FLUSH : Z_FINISH);
+        if (code != Z_STREAM_END)
+            must(code);
+        out->len += CHUNK - z->avail_out;
+    }
+    rbe_str_put(out, "", 0);
+    (void)deflateEnd(z);
+}
+
 void rbe_deflate(const void *p, size_t n, struct rbe_str *out)
 {
     z_stream z = {0};
-    const unsigned char *in = p;
-    int code = Z_OK;
 
     must(deflateInit2(&z, LEVEL, Z_DEFLATED, RAW_BITS, 8, Z_DEFAULT_STRATEGY));
-    while (code != Z_STREAM_END) {
-        if (z.avail_in == 0 && n > 0) {
-            z.next_in = (unsigned char *)(uintptr_t)in;
-            z.avail_in = n < 1u << 30 ? (uInt)n : 1u << 30;
-            in += z.avail_in;
-            n -= z.avail_in;
-        }
-        z.next_out = (unsigned char *)rbe_str_reserve(out, CHUNK);
-        z.avail_out = CHUNK;
-        code = deflate(&z, n > 0 ? Z_NO_FLUSH : Z_FINISH);
-        if (code != Z_STREAM_END)
-            must(code);
-        out->len += CHUNK - z.avail_out;
+    deflate_all(&z, p, n, out);
+}
+
+void rbe_deflate_behind(const void *window, size_t window_n, const void *p, size_t n, struct rbe_str *out)
+{
+    enum { LARGE_BLOCKS = 9 };       /* memory for as many symbols as other packers put into a block */
+    z_stream z = {0};
+
+    must(deflateInit2(&z, LEVEL, Z_DEFLATED, RAW_BITS, LARGE_BLOCKS, Z_DEFAULT_STRATEGY));
+    must(deflateSetDictionary(&z, window, (uInt)window_n));
+    deflate_all(&z, p, n, out);
+}
+
+void rbe_blocks_release(struct rbe_blocks *b)
+{
+    free(b->v);
+    *b = (struct rbe_blocks){0};
+}
+
+/* A stream whose blocks are being found. Positions count from the beginning of the data, which is behind a gzip's head. */
+struct finding {
+    z_stream z;
+    const unsigned char *next;
+    size_t left;
+    uint64_t head_bits;
+    struct rbe_blocks *blocks;
+    size_t room;
+    unsigned char out[CHUNK];
+};
+
+/* What zlib says in data_type when it was asked to stop between blocks. */
+enum { UNUSED_BITS = 7, BETWEEN_BLOCKS = 128 };
+
+static bool note_block(struct finding *f, unsigned unused_bits)
+{
+    enum { FEW = 64, LEAST = 1024 };
+    const uint64_t in = (uint64_t)f->z.total_in * 8 - unused_bits;
+    struct rbe_blocks *b = f->blocks;
+
+    if (b->n > FEW + f->z.total_out / LEAST)
+        return false;
+    if (b->n == f->room) {
+        f->room = f->room ? 2 * f->room : FEW;
+        b->v = rbe_realloc(b->v, f->room * sizeof(*b->v));
     }
-    rbe_str_put(out, "", 0);
-    (void)deflateEnd(&z);
+    b->v[b->n++] = (struct rbe_block){.bit = f->head_bits + in, .at = f->z.total_out};
+    return true;
+}
+
+static int inflate_to_block(struct finding *f)
+{
+    if (f->z.avail_in == 0) {
+        f->z.next_in = (unsigned char *)(uintptr_t)f->next;
+        f->z.avail_in = f->left < 1u << 30 ? (uInt)f->left : 1u << 30;
+        f->next += f->z.avail_in;
+        f->left -= f->z.avail_in;
+    }
+    f->z.next_out = f->out;
+    f->z.avail_out = CHUNK;
+    return inflate(&f->z, Z_BLOCK);
+}
+
+/* To the end of the data, behind which `behind` bytes stand. */
+static bool find_blocks(struct finding *f, size_t behind)
+{
+    bool ok = note_block(f, 0);
+    int code = Z_OK;
+
+    while (ok && (code = inflate_to_block(f)) == Z_OK)
+        if (f->z.data_type & BETWEEN_BLOCKS)
+            ok = note_block(f, (unsigned)f->z.data_type & UNUSED_BITS);
+    return ok && code == Z_STREAM_END && f->left + f->z.avail_in == behind;
+}
+
+static struct finding *finding_new(const void *p, size_t n, int bits, struct rbe_blocks *ret)
+{
+    struct finding *f = rbe_alloc(sizeof(*f));
+
+    *ret = (struct rbe_blocks){0};
+    f->next = p;
+    f->left = n;
+    f->blocks = ret;
+    must(inflateInit2(&f->z, bits));
+    return f;
+}
+
+static bool finding_end(struct finding *f, bool ok)
+{
+    if (ok)
+        f->blocks->n--;
+    else
+        rbe_blocks_release(f->blocks);
+    (void)inflateEnd(&f->z);
+    free(f);
+    return ok;
+}
+
+bool rbe_deflate_blocks(const void *window, size_t window_n, const void *p, size_t n, struct rbe_blocks *ret)
+{
+    struct finding *f = finding_new(p, n, RAW_BITS, ret);
+
+    if (window_n)
+        must(inflateSetDictionary(&f->z, window, (uInt)window_n));
+    return finding_end(f, find_blocks(f, 0));
+}
+
+bool rbe_gzip_blocks(const void *p, size_t n, struct rbe_blocks *ret)
+{
+    enum { CHECKS = 8 };
+    struct finding *f = finding_new(p, n, GZIP_BITS, ret);
+    bool ok = inflate_to_block(f) == Z_OK && (f->z.data_type & BETWEEN_BLOCKS);
+
+    f->head_bits = (uint64_t)f->z.total_in * 8;
+    must(inflateReset2(&f->z, RAW_BITS));
+    return finding_end(f, ok && find_blocks(f, CHECKS));
 }
 
 struct rbe_gzip {

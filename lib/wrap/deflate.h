@@ -32,6 +32,22 @@ uint64_t rbe_gunzip_used(const struct rbe_gunzip *g);
 
 /* Deflates a whole buffer (raw, level 6) into out. */
 void rbe_deflate(const void *p, size_t n, struct rbe_str *out);
+/* The same of n bytes that are to stand in a stream behind others, the window, of at most 32 KiB. */
+void rbe_deflate_behind(const void *window, size_t window_n, const void *p, size_t n, struct rbe_str *out);
+
+/* A block of a DEFLATE stream: where it begins among the bits of the packed bytes, and what it holds among the unpacked ones. */
+struct rbe_block {
+    uint64_t bit, at;
+};
+struct rbe_blocks {
+    struct rbe_block *v;         /* one more than n: where the last one ends */
+    size_t n;
+};
+void rbe_blocks_release(struct rbe_blocks *b);
+/* The blocks of a raw stream, that may refer to a window before it, or of one gzip member (whose checks are not made) in memory.
+ * False for what is nothing of the kind or goes on behind its end, and where there are so many blocks that they are of no use. */
+bool rbe_deflate_blocks(const void *window, size_t window_n, const void *p, size_t n, struct rbe_blocks *ret);
+bool rbe_gzip_blocks(const void *p, size_t n, struct rbe_blocks *ret);
 
 struct rbe_gzip;                 /* one gzip member being written to fd: no name, no time, level 6 */
 struct rbe_gzip *rbe_gzip_new(int fd);

@@ -118,6 +118,24 @@ static bool fast_will_do(const unsigned char *p, size_t n)
     return smaller_for_sure(&t);
 }
 
+void rbe_flate_deflate(const void *p, size_t n, struct rbe_str *out)
+{
+    struct libdeflate_compressor *c = compressor(SURE);
+    size_t room = libdeflate_deflate_compress_bound(c, n);
+
+    rbe_str_reset(out);
+    out->len = libdeflate_deflate_compress(c, p, n, rbe_str_reserve(out, room), room);
+    libdeflate_free_compressor(c);
+    if (n > SMALL)
+        return;
+    rbe_auto(str) struct rbe_str packed = {0};
+
+    if (deflated(p, n, &packed) < out->len) {
+        rbe_str_reset(out);
+        rbe_str_put(out, packed.s, packed.len);
+    }
+}
+
 static enum rbe_code gzip_by_zlib(int fd, const void *p, size_t n, struct rbe_err *e)
 {
     rbe_autoptr(gzip) struct rbe_gzip *gzip = rbe_gzip_new(fd);

@@ -7,6 +7,7 @@
 #include "lib/base/str.h"
 #include "lib/wrap/deflate.h"
 #include "lib/wrap/flate.h"
+#include "lib/wrap/regzip.h"
 
 enum { BLOCK = 512, END_BLOCKS = 2 * BLOCK };
 
@@ -21,6 +22,9 @@ struct rbe_tarw {
     unsigned char *whole;            /* what is gathered to be packed at once, else NULL */
     size_t whole_n, whole_room;
     int fd;
+    const struct rbe_arc *source;    /* the reader whose blocks may be taken over, */
+    struct rbe_regzip_run *runs;     /* and what of it was copied */
+    size_t n_runs, runs_room;
     uint64_t left;                   /* data bytes still to come of the present entry */
     unsigned padding;                /* zeros to write behind them */
 };
@@ -76,6 +80,7 @@ void rbe_tarw_free(struct rbe_tarw *w)
     if (!w)
         return;
     free(w->whole);
+    free(w->runs);
     rbe_gzip_free(w->gzip);
     free(w);
 }
@@ -224,10 +229,50 @@ enum rbe_code rbe_tarw_write(struct rbe_tarw *w, const void *p, size_t n, struct
     return write_zeros(w, padding, e);
 }
 
+static void note_run(struct rbe_tarw *w, const struct rbe_arc *from)
+{
+    enum { FEW = 16 };
+
+    if (!w->source)
+        w->source = from;
+    if (!w->whole || from != w->source || w->left == 0)
+        return;
+    if (w->n_runs == w->runs_room) {
+        w->runs_room = w->runs_room ? 2 * w->runs_room : FEW;
+        w->runs = rbe_realloc(w->runs, w->runs_room * sizeof(*w->runs));
+    }
+    w->runs[w->n_runs++] = (struct rbe_regzip_run){.from = rbe_arc_data_at(from), .to = w->whole_n, .n = w->left};
+}
+
+enum rbe_code rbe_tarw_copy(struct rbe_tarw *w, struct rbe_arc *from, struct rbe_err *e)
+{
+    enum { PIECE = 64 << 10 };
+    rbe_autofree unsigned char *piece = rbe_realloc(NULL, PIECE);
+
+    note_run(w, from);
+    for (;;) {
+        size_t n;
+
+        RBE_TRY(rbe_arc_read(from, piece, PIECE, &n, e));
+        if (n == 0)
+            return RBE_OK;
+        RBE_TRY(rbe_tarw_write(w, piece, n, e));
+    }
+}
+
+static enum rbe_code pack_whole(struct rbe_tarw *w, struct rbe_err *e)
+{
+    struct rbe_regzip_source source;
+
+    if (w->source && rbe_arc_whole(w->source, &source))
+        return rbe_regzip(w->fd, w->whole, w->whole_n, &source, w->runs, w->n_runs, e);
+    return rbe_flate_gzip(w->fd, w->whole, w->whole_n, e);
+}
+
 enum rbe_code rbe_tarw_finish(struct rbe_tarw *w, struct rbe_err *e)
 {
     if (w->left > 0)
         return rbe_fail(e, RBE_FAULT, "writing a tar: the last entry got less data than it declared");
     RBE_TRY(write_zeros(w, END_BLOCKS, e));
-    return w->whole ? rbe_flate_gzip(w->fd, w->whole, w->whole_n, e) : rbe_gzip_finish(w->gzip, e);
+    return w->whole ? pack_whole(w, e) : rbe_gzip_finish(w->gzip, e);
 }

@@ -10,7 +10,8 @@ struct rbe_tarw;
 struct rbe_tarw *rbe_tarw_new(int fd);
 /* The same for what cannot be made smaller. */
 struct rbe_tarw *rbe_tarw_new_stored(int fd);
-/* Gathers the tar, of at most `most` bytes, in memory and packs it at once, much faster: takes twice that. */
+/* Gathers the tar, of at most `most` bytes, in memory and packs it at once, much faster: takes twice that, and what the reader
+ * of rbe_tarw_copy was opened with. */
 struct rbe_tarw *rbe_tarw_new_whole(int fd, uint64_t most);
 /* The most bytes of a tar that an entry takes. */
 uint64_t rbe_tarw_most(const struct rbe_arc_entry *entry);
@@ -19,6 +20,10 @@ RBE_DEFINE_CLEANUP(tarw, struct rbe_tarw, rbe_tarw_free)
 /* Begins an entry (HARDLINK and SPECIAL are not written); its size bytes of data follow by rbe_tarw_write. */
 enum rbe_code rbe_tarw_add(struct rbe_tarw *w, const struct rbe_arc_entry *entry, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_tarw_write(struct rbe_tarw *w, const void *p, size_t n, struct rbe_err *e) RBE_MUST_USE;
+/* The entry's data out of a reader's present entry, none of which were read. Where the tar is gathered and the first such reader
+ * was opened by rbe_arc_open_whole, what it read is taken over as it was packed (lib/wrap/regzip): that reader has to stay open
+ * until rbe_tarw_finish. */
+enum rbe_code rbe_tarw_copy(struct rbe_tarw *w, struct rbe_arc *from, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_tarw_finish(struct rbe_tarw *w, struct rbe_err *e) RBE_MUST_USE;
 
 #endif

@@ -14,7 +14,7 @@ BEGIN {
     may["include"] = ""
     # hash, arc, zip and conf may use the file and process calls; archives stand on what packs them, and a tar being written on
     # the one being read.
-    extra["wrap"] = "file map sys child deflate flate zip arc tarscan conf confvalue"
+    extra["wrap"] = "file map sys child deflate flate regzip zip arc tarscan conf confvalue"
     # vercmp and target serve programs without a database.
     split("vercmp target verparser ver-semver ver-datetime", plain_list)
     for (i in plain_list)
