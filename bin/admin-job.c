@@ -65,8 +65,6 @@ enum rbe_code rbe_admin_job_list(struct rbe_cli *cli, struct rbe_err *e)
     int64_t limit;
     size_t n;
 
-    if (named && state < 0)
-        return rbe_fail(e, RBE_USAGE, "--state must be queued, leased, done or failed");
     RBE_TRY(rbe_cli_int(cli, "--limit", 1, JOBS_MAX, JOBS, &limit, e));
     RBE_TRY(rbe_catalog_jobs(cli->app, state, limit, &cli->arena, &jobs, &n, e));
     rbe_listing_init(&l, cli, columns, RBE_COUNT(columns));

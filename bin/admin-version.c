@@ -145,18 +145,35 @@ static void tell_published(struct rbe_cli *cli, const struct rbe_published *p)
         rbe_str_putf(&cli->out, "unknown old version ignored: %s\n", p->ignored_olds[i]);
 }
 
+/* What it is for, judged before a file of any size is read. */
+static enum rbe_code read_target(const struct rbe_cli *cli, struct rbe_publish *p, struct rbe_err *e)
+{
+    const char *channel = rbe_cli_value(cli, "--channel"), *system = rbe_cli_value(cli, "--system");
+    const char *arch = rbe_cli_value(cli, "--arch");
+    enum rbe_channel c;
+    enum rbe_system s;
+    enum rbe_arch a;
+
+    p->channel = channel ? channel : "";
+    p->system = system ? system : "";
+    p->arch = arch ? arch : "";
+    RBE_TRY(rbe_channel_parse(p->channel, &c, e));
+    RBE_TRY(rbe_system_parse(p->system, &s, e));
+    return rbe_arch_parse(p->arch, &a, e);
+}
+
 enum rbe_code rbe_admin_version_publish(struct rbe_cli *cli, struct rbe_err *e)
 {
     const char *file = cli->args[2], *note_file = rbe_cli_value(cli, "--release-note-file");
-    const char *channel = rbe_cli_value(cli, "--channel"), *system = rbe_cli_value(cli, "--system");
-    const char *arch = rbe_cli_value(cli, "--arch"), *data = rbe_cli_value(cli, "--custom-data");
-    const char *slash = strrchr(file, '/');
+    const char *data = rbe_cli_value(cli, "--custom-data"), *slash = strrchr(file, '/');
+    struct rbe_publish p = {.rid = cli->args[0], .version_name = cli->args[1], .custom_data = data ? data : "", .sha256 = ""};
     rbe_autoptr(staging) struct rbe_staging *staged = NULL;
     rbe_auto(str) struct rbe_str note = {0};
     rbe_autoclose int fd = -1;
     struct rbe_published done;
     int64_t size;
 
+    RBE_TRY(read_target(cli, &p, e));
     RBE_TRY(open_file(file, &fd, &size, e));
     if (note_file)
         RBE_TRY(read_note(note_file, &note, e));
@@ -164,10 +181,8 @@ enum rbe_code rbe_admin_version_publish(struct rbe_cli *cli, struct rbe_err *e)
     RBE_TRY(rbe_catalog_resource(cli->app, cli->args[0], &cli->arena, &done.resource, e));
     RBE_TRY(rbe_staging_new(cli->app, slash ? slash + 1 : file, &staged, e));
     RBE_TRY(stage(staged, fd, file, size, e));
-    struct rbe_publish p = {.rid = cli->args[0], .version_name = cli->args[1], .channel = channel ? channel : "",
-                            .system = system ? system : "", .arch = arch ? arch : "",
-                            .release_note = rbe_str_text(&note), .custom_data = data ? data : "", .sha256 = "",
-                            .staged = staged};
+    p.release_note = rbe_str_text(&note);
+    p.staged = staged;
     p.old_versions = split_olds(cli, &p.olds);
     RBE_TRY(rbe_release_publish(cli->app, &p, &cli->arena, &done, e));
     if (done.queue_error.code != RBE_OK)

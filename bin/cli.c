@@ -9,7 +9,7 @@
 #include "lib/base/codec.h"
 #include "lib/base/log.h"
 
-enum { HELP_WIDTH = 79, HELP_INDENT = 4, HELP_COLUMN = 30 };
+enum { HELP_WIDTH = 79, HELP_INDENT = 4, HELP_COLUMN = 30, EXIT_USAGE = 2 };
 
 static const struct rbe_cli_option opt_config = {"--config", "FILE", "configuration file", false, false};
 static const struct rbe_cli_option opt_json = {"--json", NULL, "print JSON", false, false};
@@ -34,6 +34,23 @@ static const struct rbe_cli_option *find_option(const struct rbe_cli *cli, const
         if (strlen(o->name) == len && strncmp(o->name, name, len) == 0)
             return o;
     return NULL;
+}
+
+/* A value of alternatives ("public|cdk") is one of them; whatever else stands for it in help is free. */
+static enum rbe_code judge_value(const struct rbe_cli_option *o, const char *text, struct rbe_err *e)
+{
+    rbe_auto(str) struct rbe_str words = {0};
+    size_t n;
+
+    if (!o->value || !strchr(o->value, '|'))
+        return RBE_OK;
+    for (const char *at = o->value; *at; at += n + (at[n] == '|')) {
+        n = strcspn(at, "|");
+        if (strlen(text) == n && strncmp(at, text, n) == 0)
+            return RBE_OK;
+        rbe_str_putf(&words, "%s%.*s", at == o->value ? "" : at[n] ? ", " : " or ", (int)n, at);
+    }
+    return rbe_fail(e, RBE_USAGE, "%s must be %s", o->name, words.s);
 }
 
 static enum rbe_code keep_value(struct rbe_cli *cli, const struct rbe_cli_option *o, const char *text,
@@ -73,6 +90,7 @@ static enum rbe_code parse_option(struct rbe_cli *cli, int argc, char **argv, in
         text = argv[++*i];
     else if (o->value)
         return rbe_fail(e, RBE_USAGE, "%s needs a value", o->name);
+    RBE_TRY(judge_value(o, text, e));
     return keep_value(cli, o, text, e);
 }
 
@@ -369,7 +387,7 @@ static void complain(const struct rbe_cli *cli, const struct rbe_err *e)
     rbe_str_putf(&line, "%s: %s", cli->program->name, e->text);
     for (size_t i = 1; i < e->violations; i++)
         rbe_str_putf(&line, "; %s: %s", e->violation[i].field, e->violation[i].message);
-    if (e->code == RBE_USAGE)
+    if (rbe_code_info(e->code)->exit == EXIT_USAGE)
         rbe_str_putf(&line, "; see %s%s%s --help", cli->program->name, cli->verb && *cli->verb->words ? " " : "",
                      cli->verb ? cli->verb->words : "");
     for (char *c = line.s; *c; c++)

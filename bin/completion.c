@@ -24,7 +24,6 @@ static const struct {
     {"--channel", "=stable beta alpha"},
     {"--system", "=windows linux darwin android any"},
     {"--arch", "=386 amd64 arm arm64 any"},
-    {"--state", "=queued leased done failed"},
     {"CHANNEL", "=stable beta alpha"},
     {"FILE", "@files"},
     {"F", "@files"},

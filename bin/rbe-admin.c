@@ -42,7 +42,7 @@ static const struct rbe_cli_option cdk_options[] = {
 };
 
 static const struct rbe_cli_option job_options[] = {
-    {.name = "--state", .value = "STATE", .help = "only those queued, leased, done or failed"},
+    {.name = "--state", .value = "queued|leased|done|failed", .help = "only those in this state"},
     {.name = "--limit", .value = "N", .help = "at most so many (100)"},
     {.name = NULL},
 };

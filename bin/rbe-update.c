@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "bin/cli.h"
 #include "bin/progress.h"
@@ -229,7 +230,7 @@ static const char ONE[] = "--check, --verify and --rollback exclude each other";
 
 static enum rbe_code read_options(struct rbe_cli *cli, struct rbe_update_options *o, struct rbe_err *e)
 {
-    const char *dialect = rbe_cli_value(cli, "--dialect");
+    const char *dialect = rbe_cli_value(cli, "--dialect"), *server = rbe_cli_value(cli, "--server");
     int verbs = (rbe_cli_value(cli, "--check") != NULL) + (rbe_cli_value(cli, "--verify") != NULL) +
                 (rbe_cli_value(cli, "--rollback") != NULL);
     bool offline = rbe_cli_value(cli, "--verify") || rbe_cli_value(cli, "--rollback");
@@ -238,10 +239,12 @@ static enum rbe_code read_options(struct rbe_cli *cli, struct rbe_update_options
 
     if (verbs > 1)
         return rbe_fail(e, RBE_USAGE, "%s", ONE);
-    if (!offline && (!rbe_cli_value(cli, "--server") || !rbe_cli_value(cli, "--resource")))
+    if (!offline && (!server || !rbe_cli_value(cli, "--resource")))
         return rbe_fail(e, RBE_USAGE, "--server and --resource have to be given");
-    if (dialect && strcmp(dialect, "native") != 0 && strcmp(dialect, "compat") != 0)
-        return rbe_fail(e, RBE_USAGE, "--dialect must be native or compat");
+    if (server && strncasecmp(server, "http://", 7) != 0 && strncasecmp(server, "https://", 8) != 0)
+        return rbe_fail(e, RBE_USAGE, "--server must be a URL of http or https");
+    if (!*rbe_cli_value(cli, "--dir"))
+        return rbe_fail(e, RBE_USAGE, "--dir must name a directory");
     RBE_TRY(rbe_cli_int(cli, "--tries", 1, 100, 0, &tries, e));
     RBE_TRY(rbe_cli_int(cli, "--patience", 1, 86400, 0, &patience, e));
     const char *const *keep = rbe_cli_values(cli, "--keep", &n);
@@ -249,7 +252,7 @@ static enum rbe_code read_options(struct rbe_cli *cli, struct rbe_update_options
     for (size_t i = 0; i < n; i++)
         ended[i] = keep[i];
     *o = (struct rbe_update_options){
-        .size = sizeof(*o), .server = rbe_cli_value(cli, "--server"), .resource = rbe_cli_value(cli, "--resource"),
+        .size = sizeof(*o), .server = server, .resource = rbe_cli_value(cli, "--resource"),
         .dir = rbe_cli_value(cli, "--dir"), .channel = rbe_cli_value(cli, "--channel"),
         .system = rbe_cli_value(cli, "--system"), .arch = rbe_cli_value(cli, "--arch"), .cdk = rbe_cli_value(cli, "--cdk"),
         .keep = ended, .dialect = dialect && strcmp(dialect, "compat") == 0 ? RBE_UPDATE_COMPAT : RBE_UPDATE_NATIVE,

@@ -17,6 +17,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
+case $port in '' | *[!0-9]*) echo "demo: --port: not a number: $port" >&2; exit 2 ;; esac
 
 work=$PWD/$build/demo
 old=1.0.0 new=1.1.0

@@ -11,7 +11,7 @@ golden create => qw(rbe-admin resource create my-app --name), 'My App';
 golden 'create-all' => qw(rbe-admin resource create tool --name Werkzeug --description), "gr\xc3\xbc\xc3\x9ft",
     qw(--update-type full --access cdk --order published --always-include interface.json --always-include *.ini --json);
 golden 'create-twice' => qw(rbe-admin resource create my-app --name again);
-golden 'create-invalid' => qw(rbe-admin resource create download --name x --update-type some --access all);
+golden 'create-invalid' => qw(rbe-admin resource create download --name), "a\nb", '--always-include', '';
 golden list => qw(rbe-admin resource list);
 golden 'list-json' => qw(rbe-admin --json resource list);
 golden show => qw(rbe-admin resource show tool);

@@ -29,6 +29,8 @@ golden 'too-many' => qw(rbe-admin init here);
 golden 'batch-argument' => qw(rbe-batch now);
 golden 'update-no-dir' => qw(rbe-update --check);
 golden 'update-no-server' => qw(rbe-update --dir client);
+golden 'wrong-value' => qw(rbe-admin resource create my-app --name App --access all);
+golden 'update-wrong-value' => qw(rbe-update --dir client --server ftp://localhost --resource app);
 golden 'update-two-verbs' => qw(rbe-update --dir client --verify --rollback);
 golden 'no-config' => qw(rbe-admin --config nowhere.yaml resource list);
 done_testing;
