@@ -1,6 +1,7 @@
 /* rbe-admin audit */
 #include "bin/admin.h"
 #include "bin/listing.h"
+#include "lib/base/clock.h"
 #include "lib/core/deed.h"
 
 enum { ROWS = 100, ROWS_MAX = 1000000 };
@@ -9,7 +10,7 @@ static void put_json(struct rbe_jsonw *w, const struct rbe_audit *a)
 {
     rbe_jsonw_obj(w, NULL);
     rbe_jsonw_int(w, "id", a->id);
-    rbe_admin_json_time(w, "at", a->at);
+    rbe_jsonw_time(w, "at", a->at);
     rbe_jsonw_str(w, "actor", a->actor);
     rbe_jsonw_str(w, "origin", *a->origin ? a->origin : NULL);
     rbe_jsonw_str(w, "action", a->action);

@@ -1,6 +1,7 @@
 /* rbe-admin cdk … */
 #include "bin/admin.h"
 #include "bin/listing.h"
+#include "lib/base/clock.h"
 #include "lib/core/catalog.h"
 #include "lib/core/cdks.h"
 
@@ -20,7 +21,7 @@ static void put_made(struct rbe_cli *cli, const struct rbe_cdk *like, const stru
     rbe_jsonw_obj(&w, NULL);
     rbe_jsonw_str(&w, "resource", like->rid);
     rbe_jsonw_int(&w, "daily_limit", like->daily_limit);
-    rbe_admin_json_time(&w, "expires_at", like->expires_at);
+    rbe_jsonw_time(&w, "expires_at", like->expires_at);
     rbe_jsonw_arr(&w, "cdks");
     for (size_t i = 0; i < n; i++) {
         rbe_jsonw_obj(&w, NULL);
@@ -65,9 +66,9 @@ static void put_json(struct rbe_jsonw *w, const struct rbe_cdks_row *row, int64_
     rbe_jsonw_int(w, "today", row->today);
     rbe_jsonw_int(w, "total", row->total);
     rbe_jsonw_str(w, "state", rbe_cdks_state(c, now));
-    rbe_admin_json_time(w, "created_at", c->created_at);
-    rbe_admin_json_time(w, "expires_at", c->expires_at);
-    rbe_admin_json_time(w, "blocked_at", c->blocked_at);
+    rbe_jsonw_time(w, "created_at", c->created_at);
+    rbe_jsonw_time(w, "expires_at", c->expires_at);
+    rbe_jsonw_time(w, "blocked_at", c->blocked_at);
     rbe_jsonw_obj_end(w);
 }
 

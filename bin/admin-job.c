@@ -2,6 +2,7 @@
 #include "bin/admin.h"
 #include "bin/listing.h"
 #include "bin/progress.h"
+#include "lib/base/codec.h"
 #include "lib/core/catalog.h"
 #include "lib/core/verify.h"
 
@@ -16,9 +17,9 @@ static void put_json(struct rbe_jsonw *w, const struct rbe_job *j)
     rbe_jsonw_str(w, "state", rbe_job_state_name(j->state));
     rbe_jsonw_int(w, "tries", j->tries);
     rbe_jsonw_int(w, "weight", j->weight);
-    rbe_admin_json_time(w, "created_at", j->created_at);
-    rbe_admin_json_time(w, "run_at", j->run_at);
-    rbe_admin_json_time(w, "finished_at", j->finished_at);
+    rbe_jsonw_time(w, "created_at", j->created_at);
+    rbe_jsonw_time(w, "run_at", j->run_at);
+    rbe_jsonw_time(w, "finished_at", j->finished_at);
     rbe_jsonw_str(w, "note", j->note);
     rbe_jsonw_raw(w, "payload", *j->payload ? j->payload : "null");
     rbe_jsonw_int(w, "bytes", j->bytes);

@@ -18,8 +18,8 @@ static void put_json(struct rbe_jsonw *w, const struct rbe_probe_row *r)
         rbe_jsonw_null(w, "copies");
     rbe_jsonw_str(w, "state", rbe_probe_state_name(r->state));
     rbe_jsonw_int(w, "failures", r->failures);
-    rbe_admin_json_time(w, "checked_at", r->checked_at);
-    rbe_admin_json_time(w, "changed_at", r->changed_at);
+    rbe_jsonw_time(w, "checked_at", r->checked_at);
+    rbe_jsonw_time(w, "changed_at", r->changed_at);
     rbe_jsonw_str(w, "reason", r->reason);
     rbe_jsonw_obj_end(w);
 }

@@ -2,6 +2,7 @@
 #include "bin/admin.h"
 #include "bin/listing.h"
 #include "lib/core/catalog.h"
+#include "lib/core/describe.h"
 #include "lib/core/release-change.h"
 #include "lib/core/release.h"
 
@@ -11,14 +12,10 @@ static void put_json(struct rbe_jsonw *w, const struct rbe_resource *r)
 {
     rbe_jsonw_obj(w, NULL);
     rbe_jsonw_str(w, "id", r->rid);
-    rbe_jsonw_str(w, "name", r->name);
-    rbe_jsonw_str(w, "description", r->description);
-    rbe_jsonw_str(w, "update_type", rbe_resource_update_name(r->update));
-    rbe_jsonw_str(w, "access", rbe_resource_access_name(r->access));
-    rbe_jsonw_str(w, "order", rbe_resource_order_name(r->order));
+    rbe_describe_resource(w, r);
     rbe_jsonw_raw(w, "always_include", r->always_include);
     rbe_jsonw_int(w, "version_count", r->versions);
-    rbe_admin_json_time(w, "created_at", r->created_at);
+    rbe_jsonw_time(w, "created_at", r->created_at);
     rbe_jsonw_obj_end(w);
 }
 

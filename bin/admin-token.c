@@ -3,6 +3,7 @@
 
 #include "bin/admin.h"
 #include "bin/listing.h"
+#include "lib/base/clock.h"
 #include "lib/base/utf8.h"
 #include "lib/core/access.h"
 #include "lib/core/catalog.h"
@@ -57,7 +58,7 @@ enum rbe_code rbe_admin_token_create(struct rbe_cli *cli, struct rbe_err *e)
     rbe_jsonw_str(&w, "token", text);
     rbe_jsonw_str(&w, "scope", rbe_scope_name(t.scope));
     rbe_jsonw_str(&w, "resource", t.rid);
-    rbe_admin_json_time(&w, "expires_at", t.expires_at);
+    rbe_jsonw_time(&w, "expires_at", t.expires_at);
     rbe_jsonw_obj_end(&w);
     return RBE_OK;
 }
@@ -76,10 +77,10 @@ static void put_json(struct rbe_jsonw *w, const struct rbe_token *t, int64_t now
     rbe_jsonw_str(w, "scope", rbe_scope_name(t->scope));
     rbe_jsonw_str(w, "resource", t->rid);
     rbe_jsonw_str(w, "state", state_of(t, now));
-    rbe_admin_json_time(w, "created_at", t->created_at);
-    rbe_admin_json_time(w, "expires_at", t->expires_at);
-    rbe_admin_json_time(w, "revoked_at", t->revoked_at);
-    rbe_admin_json_time(w, "used_at", t->used_at);
+    rbe_jsonw_time(w, "created_at", t->created_at);
+    rbe_jsonw_time(w, "expires_at", t->expires_at);
+    rbe_jsonw_time(w, "revoked_at", t->revoked_at);
+    rbe_jsonw_time(w, "used_at", t->used_at);
     rbe_jsonw_obj_end(w);
 }
 

@@ -8,7 +8,9 @@
 #include "bin/admin.h"
 #include "bin/listing.h"
 #include "bin/progress.h"
+#include "lib/base/codec.h"
 #include "lib/core/catalog.h"
+#include "lib/core/describe.h"
 #include "lib/core/latest.h"
 #include "lib/core/release-change.h"
 #include "lib/core/release.h"
@@ -106,25 +108,10 @@ static const char *const *split_olds(struct rbe_cli *cli, size_t *ret_n)
 
 static void put_published(struct rbe_cli *cli, const struct rbe_published *p)
 {
-    const struct rbe_package *k = &p->package;
     struct rbe_jsonw w = {.out = &cli->out};
 
     rbe_jsonw_obj(&w, NULL);
-    rbe_jsonw_str(&w, "resource_id", p->resource.rid);
-    rbe_jsonw_str(&w, "version_name", p->version.name);
-    rbe_jsonw_int(&w, "version_number", p->version.number);
-    rbe_jsonw_str(&w, "channel", rbe_channel_name((enum rbe_channel)p->version.channel));
-    rbe_jsonw_str(&w, "system", rbe_system_name((enum rbe_system)k->system));
-    rbe_jsonw_str(&w, "arch", rbe_arch_name((enum rbe_arch)k->arch));
-    rbe_jsonw_str(&w, "file_type", k->file_type);
-    rbe_jsonw_int(&w, "file_size", k->size);
-    rbe_admin_json_hash(&w, "file_hash", k->sha256);
-    rbe_jsonw_int(&w, "files", k->files);
-    rbe_jsonw_str(&w, "status_key", p->status_key);
-    rbe_jsonw_arr(&w, "ignored_old_versions");
-    for (size_t i = 0; i < p->ignored; i++)
-        rbe_jsonw_str(&w, NULL, p->ignored_olds[i]);
-    rbe_jsonw_arr_end(&w);
+    rbe_describe_published(&w, p);
     rbe_jsonw_bool(&w, "existed", p->existed);
     rbe_jsonw_obj_end(&w);
 }
@@ -197,20 +184,10 @@ enum rbe_code rbe_admin_version_publish(struct rbe_cli *cli, struct rbe_err *e)
 
 /* ---- list, show ---- */
 
-static void put_version_fields(struct rbe_jsonw *w, const struct rbe_version *v)
-{
-    rbe_jsonw_int(w, "id", v->id);
-    rbe_jsonw_str(w, "channel", rbe_channel_name((enum rbe_channel)v->channel));
-    rbe_jsonw_str(w, "name", v->name);
-    rbe_jsonw_int(w, "number", v->number);
-    rbe_admin_json_time(w, "created_at", v->created_at);
-    rbe_jsonw_bool(w, "withdrawn", v->withdrawn_at != 0);
-}
-
 static void put_version_json(struct rbe_jsonw *w, const struct rbe_version *v)
 {
     rbe_jsonw_obj(w, NULL);
-    put_version_fields(w, v);
+    rbe_describe_version(w, v);
     rbe_jsonw_int(w, "packages", v->packages);
     rbe_jsonw_obj_end(w);
 }
@@ -260,11 +237,11 @@ static void put_package_json(struct rbe_jsonw *w, const struct rbe_catalog_packa
     rbe_jsonw_str(w, "from", p->from);
     rbe_jsonw_str(w, "file_type", k->file_type);
     rbe_jsonw_int(w, "file_size", k->size);
-    rbe_admin_json_hash(w, "file_hash", k->sha256);
+    rbe_jsonw_sha256(w, "file_hash", k->sha256);
     rbe_jsonw_int(w, "files", k->files);
     rbe_jsonw_str(w, "path", k->path);
-    rbe_admin_json_time(w, "created_at", k->created_at);
-    rbe_admin_json_time(w, "purged_at", k->purged_at);
+    rbe_jsonw_time(w, "created_at", k->created_at);
+    rbe_jsonw_time(w, "purged_at", k->purged_at);
     rbe_jsonw_obj_end(w);
 }
 
@@ -273,7 +250,7 @@ static void show_json(struct rbe_cli *cli, const struct rbe_catalog_version *v)
     struct rbe_jsonw w = {.out = &cli->out};
 
     rbe_jsonw_obj(&w, NULL);
-    put_version_fields(&w, &v->version);
+    rbe_describe_version(&w, &v->version);
     rbe_jsonw_str(&w, "release_note", v->version.release_note);
     rbe_jsonw_str(&w, "custom_data", v->version.custom_data);
     rbe_jsonw_arr(&w, "packages");
@@ -382,7 +359,7 @@ static void put_changed(struct rbe_cli *cli, const struct rbe_version *v)
     struct rbe_jsonw w = {.out = &cli->out};
 
     rbe_jsonw_obj(&w, NULL);
-    put_version_fields(&w, v);
+    rbe_describe_version(&w, v);
     rbe_jsonw_obj_end(&w);
 }
 

@@ -3,8 +3,6 @@
 #define RBE_BIN_ADMIN_H
 
 #include "bin/cli.h"
-#include "lib/base/clock.h"
-#include "lib/base/codec.h"
 #include "lib/base/jsonw.h"
 
 enum rbe_code rbe_admin_init(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_USE;
@@ -42,24 +40,5 @@ enum rbe_code rbe_admin_verify(struct rbe_cli *cli, struct rbe_err *e) RBE_MUST_
 
 /* When --expires, a span, has passed; 0 where it was not given. */
 enum rbe_code rbe_admin_expiry(struct rbe_cli *cli, int64_t now, int64_t *ret, struct rbe_err *e) RBE_MUST_USE;
-
-/* A time as RFC 3339, null for 0. */
-static inline void rbe_admin_json_time(struct rbe_jsonw *w, const char *key, int64_t seconds)
-{
-    char text[RBE_CLOCK_TEXT];
-
-    if (seconds)
-        rbe_clock_format(seconds, text);
-    rbe_jsonw_str(w, key, seconds ? text : NULL);
-}
-
-/* "sha256:<hex>" */
-static inline void rbe_admin_json_hash(struct rbe_jsonw *w, const char *key, const unsigned char sum[static 32])
-{
-    char text[7 + 2 * 32 + 1] = "sha256:";
-
-    rbe_hex_encode(sum, 32, text + 7);
-    rbe_jsonw_str(w, key, text);
-}
 
 #endif

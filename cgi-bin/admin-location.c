@@ -125,7 +125,6 @@ enum rbe_code rbe_call_bring_upload(void *ctx, struct rbe_req *r, struct rbe_res
     const struct rbe_form form = {.fields = fields, .n = RBE_COUNT(fields), .into = &b, .others = true, .allow = allow,
                                   .arg = &b};
     rbe_autoptr(staging) struct rbe_staging *staged = NULL;
-    char hash[sizeof("sha256:") + RBE_SHA256_TEXT] = "sha256:";
     int status;
 
     RBE_TRY(rbe_limit_take(b.app, RBE_LIMIT_ADMIN, rbe_req_address(r), e));
@@ -134,13 +133,12 @@ enum rbe_code rbe_call_bring_upload(void *ctx, struct rbe_req *r, struct rbe_res
         return rbe_invalid(e, "file", staged ? "empty" : "required", staged ? "must not be empty" : "is required");
     RBE_TRY(status_of(b.status, &status, e));
     RBE_TRY(rbe_location_put(b.app, &b.right, staged, e));
-    rbe_hex_encode(staged->sha256, sizeof(staged->sha256), hash + sizeof("sha256:") - 1);
     rbe_resp_status(p, status);
     struct rbe_jsonw *w = rbe_resp_json(p, 0, "success");
     rbe_jsonw_obj(w, NULL);
     rbe_jsonw_str(w, "key", b.location.key);
     rbe_jsonw_int(w, "file_size", (int64_t)staged->size);
-    rbe_jsonw_str(w, "file_hash", hash);
+    rbe_jsonw_sha256(w, "file_hash", staged->sha256);
     rbe_jsonw_obj_end(w);
     return RBE_OK;
 }

@@ -2,8 +2,8 @@
 #include <stddef.h>
 
 #include "cgi-bin/admin.h"
-#include "lib/base/clock.h"
 #include "lib/core/catalog.h"
+#include "lib/core/describe.h"
 #include "lib/core/release-change.h"
 #include "lib/core/release.h"
 #include "lib/web/jsonbody.h"
@@ -68,25 +68,13 @@ static void end_list(struct rbe_jsonw *w, const struct page *page, int64_t total
     rbe_jsonw_obj_end(w);
 }
 
-static void put_time(struct rbe_jsonw *w, const char *key, int64_t seconds)
-{
-    char text[RBE_CLOCK_TEXT];
-
-    rbe_clock_format(seconds, text);
-    rbe_jsonw_str(w, key, text);
-}
-
 /* ---- resources ---- */
 
 static void put_resource_fields(struct rbe_jsonw *w, const struct rbe_resource *r)
 {
     rbe_jsonw_str(w, "id", r->rid);
-    rbe_jsonw_str(w, "name", r->name);
-    rbe_jsonw_str(w, "description", r->description);
-    rbe_jsonw_str(w, "update_type", rbe_resource_update_name(r->update));
-    rbe_jsonw_str(w, "access", rbe_resource_access_name(r->access));
-    rbe_jsonw_str(w, "order", rbe_resource_order_name(r->order));
-    put_time(w, "created_at", r->created_at);
+    rbe_describe_resource(w, r);
+    rbe_jsonw_time(w, "created_at", r->created_at);
 }
 
 enum rbe_code rbe_call_list_resources(struct rbe_call *c, struct rbe_err *e)
@@ -153,12 +141,7 @@ enum rbe_code rbe_call_list_versions(struct rbe_call *c, struct rbe_err *e)
         const struct rbe_version *v = &found.v[i];
 
         rbe_jsonw_obj(w, NULL);
-        rbe_jsonw_int(w, "id", v->id);
-        rbe_jsonw_str(w, "channel", rbe_channel_name((enum rbe_channel)v->channel));
-        rbe_jsonw_str(w, "name", v->name);
-        rbe_jsonw_int(w, "number", v->number);
-        put_time(w, "created_at", v->created_at);
-        rbe_jsonw_bool(w, "withdrawn", v->withdrawn_at != 0);
+        rbe_describe_version(w, v);
         rbe_jsonw_int(w, "packages", v->packages);
         rbe_jsonw_obj_end(w);
     }

@@ -11,11 +11,11 @@
 #include "cgi-bin/program.h"
 #include "cgi-bin/upload.h"
 #include "lib/base/clock.h"
-#include "lib/base/codec.h"
 #include "lib/base/log.h"
 #include "lib/base/metrics.h"
 #include "lib/core/access.h"
 #include "lib/core/catalog.h"
+#include "lib/core/describe.h"
 #include "lib/core/health.h"
 #include "lib/core/limit.h"
 #include "lib/core/probe.h"
@@ -27,18 +27,11 @@
 
 static void put_resource(struct rbe_jsonw *w, const struct rbe_resource *r)
 {
-    char created[RBE_CLOCK_TEXT];
-
-    rbe_clock_format(r->created_at, created);
     rbe_jsonw_obj(w, NULL);
     rbe_jsonw_str(w, "resource_id", r->rid);
-    rbe_jsonw_str(w, "name", r->name);
-    rbe_jsonw_str(w, "description", r->description);
-    rbe_jsonw_str(w, "update_type", rbe_resource_update_name(r->update));
-    rbe_jsonw_str(w, "access", rbe_resource_access_name(r->access));
-    rbe_jsonw_str(w, "order", rbe_resource_order_name(r->order));
+    rbe_describe_resource(w, r);
     rbe_jsonw_raw(w, "always_include", r->always_include);
-    rbe_jsonw_str(w, "created_at", created);
+    rbe_jsonw_time(w, "created_at", r->created_at);
     rbe_jsonw_obj_end(w);
 }
 
@@ -70,32 +63,6 @@ static enum rbe_code create_resource(struct rbe_call *c, struct rbe_err *e)
 
 /* ---- versions ---- */
 
-static void put_published(struct rbe_jsonw *w, const struct rbe_published *d)
-{
-    static const char prefix[] = "sha256:";
-    const struct rbe_package *k = &d->package;
-    char hash[sizeof(prefix) + RBE_SHA256_TEXT] = "sha256:";
-
-    rbe_hex_encode(k->sha256, sizeof(k->sha256), hash + sizeof(prefix) - 1);
-    rbe_jsonw_obj(w, NULL);
-    rbe_jsonw_str(w, "resource_id", d->resource.rid);
-    rbe_jsonw_str(w, "version_name", d->version.name);
-    rbe_jsonw_int(w, "version_number", d->version.number);
-    rbe_jsonw_str(w, "channel", rbe_channel_name((enum rbe_channel)d->version.channel));
-    rbe_jsonw_str(w, "system", rbe_system_name((enum rbe_system)k->system));
-    rbe_jsonw_str(w, "arch", rbe_arch_name((enum rbe_arch)k->arch));
-    rbe_jsonw_str(w, "file_type", k->file_type);
-    rbe_jsonw_int(w, "file_size", k->size);
-    rbe_jsonw_str(w, "file_hash", hash);
-    rbe_jsonw_int(w, "files", k->files);
-    rbe_jsonw_str(w, "status_key", d->status_key);
-    rbe_jsonw_arr(w, "ignored_old_versions");
-    for (size_t i = 0; i < d->ignored; i++)
-        rbe_jsonw_str(w, NULL, d->ignored_olds[i]);
-    rbe_jsonw_arr_end(w);
-    rbe_jsonw_obj_end(w);
-}
-
 void rbe_call_published(const struct rbe_published *done)
 {
     if (done->queue_error.code != RBE_OK)
@@ -118,7 +85,10 @@ static enum rbe_code publish_version(struct rbe_call *c, struct rbe_err *e)
     RBE_TRY(rbe_release_publish(c->app, &upload.publish, c->arena, &done, e));
     rbe_call_published(&done);
     rbe_resp_status(c->resp, done.existed ? 200 : 201);
-    put_published(rbe_resp_json(c->resp, 0, "success"), &done);
+    struct rbe_jsonw *w = rbe_resp_json(c->resp, 0, "success");
+    rbe_jsonw_obj(w, NULL);
+    rbe_describe_published(w, &done);
+    rbe_jsonw_obj_end(w);
     return RBE_OK;
 }
 

@@ -1,9 +1,6 @@
 /* The native dialect: GET /resources/{rid}/latest. */
 #include "cgi-bin/dialect.h"
 
-#include "lib/base/clock.h"
-#include "lib/base/codec.h"
-
 static bool offers(const struct rbe_latest *l)
 {
     return l->update != RBE_UPDATE_NONE;
@@ -18,22 +15,17 @@ static void put_platform(struct rbe_jsonw *w, const struct rbe_question *q, cons
 
 static void put_offer(struct rbe_jsonw *w, const struct rbe_latest *l, const char *url)
 {
-    char hash[7 + RBE_SHA256_TEXT] = "sha256:";
-
     if (!url)
         return;
-    rbe_hex_encode(l->sha256, sizeof(l->sha256), hash + 7);
     rbe_jsonw_str(w, "download_url", url);
     rbe_jsonw_int(w, "file_size", l->file_size);
-    rbe_jsonw_str(w, "file_hash", hash);
+    rbe_jsonw_sha256(w, "file_hash", l->sha256);
 }
 
 static void render(struct rbe_resp *p, const struct rbe_question *q, const struct rbe_latest *l, const char *url)
 {
-    char published[RBE_CLOCK_TEXT];
     struct rbe_jsonw *w = rbe_dialect_envelope(p, l, url);
 
-    rbe_clock_format(l->published_at, published);
     rbe_jsonw_obj(w, NULL);
     rbe_jsonw_str(w, "resource_id", l->rid);
     rbe_jsonw_str(w, "version_name", l->version_name);
@@ -47,7 +39,7 @@ static void render(struct rbe_resp *p, const struct rbe_question *q, const struc
     put_offer(w, l, url);
     rbe_jsonw_str(w, "release_note", l->release_note);
     rbe_jsonw_str(w, "custom_data", l->custom_data);
-    rbe_jsonw_str(w, "published_at", published);
+    rbe_jsonw_time(w, "published_at", l->published_at);
     if (l->cdk_expires > 0)
         rbe_jsonw_int(w, "cdk_expired_time", l->cdk_expires);
     rbe_jsonw_obj_end(w);

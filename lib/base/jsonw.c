@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "lib/base/clock.h"
+#include "lib/base/codec.h"
 #include "lib/base/utf8.h"
 
 static void put_escaped(struct rbe_str *b, const char *s, size_t len)
@@ -118,6 +120,23 @@ void rbe_jsonw_bool(struct rbe_jsonw *w, const char *key, bool val)
 void rbe_jsonw_null(struct rbe_jsonw *w, const char *key)
 {
     rbe_jsonw_raw(w, key, "null");
+}
+
+void rbe_jsonw_time(struct rbe_jsonw *w, const char *key, int64_t seconds)
+{
+    char text[RBE_CLOCK_TEXT];
+
+    if (seconds)
+        rbe_clock_format(seconds, text);
+    rbe_jsonw_str(w, key, seconds ? text : NULL);
+}
+
+void rbe_jsonw_sha256(struct rbe_jsonw *w, const char *key, const unsigned char sum[static 32])
+{
+    char text[sizeof("sha256:") + 2 * 32] = "sha256:";
+
+    rbe_hex_encode(sum, 32, text + strlen(text));
+    rbe_jsonw_str(w, key, text);
 }
 
 void rbe_jsonw_raw(struct rbe_jsonw *w, const char *key, const char *json)

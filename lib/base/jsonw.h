@@ -24,6 +24,10 @@ void rbe_jsonw_strn(struct rbe_jsonw *w, const char *key, const char *val, size_
 void rbe_jsonw_int(struct rbe_jsonw *w, const char *key, int64_t val);
 void rbe_jsonw_bool(struct rbe_jsonw *w, const char *key, bool val);
 void rbe_jsonw_null(struct rbe_jsonw *w, const char *key);
+/* RFC 3339, null for 0. */
+void rbe_jsonw_time(struct rbe_jsonw *w, const char *key, int64_t seconds);
+/* "sha256:<hex>" of 32 bytes. */
+void rbe_jsonw_sha256(struct rbe_jsonw *w, const char *key, const unsigned char sum[static 32]);
 /* json is written as it stands: it must be one valid value. */
 void rbe_jsonw_raw(struct rbe_jsonw *w, const char *key, const char *json);
 

@@ -255,13 +255,11 @@ static enum rbe_code put_about(struct making *m, struct rbe_err *e)
 {
     rbe_auto(str) struct rbe_str text = {0};
     struct rbe_jsonw w = {.out = &text};
-    char made[RBE_CLOCK_TEXT];
 
-    rbe_clock_format(m->now, made);
     rbe_jsonw_obj(&w, NULL);
     rbe_jsonw_int(&w, "format", RBE_BACKUP_FORMAT);
     rbe_jsonw_str(&w, "rbe", RBE_VERSION);
-    rbe_jsonw_str(&w, "created_at", made);
+    rbe_jsonw_time(&w, "created_at", m->now);
     rbe_jsonw_int(&w, "bytes", (int64_t)m->total);
     rbe_jsonw_obj_end(&w);
     rbe_str_putc(&text, '\n');

@@ -64,16 +64,13 @@ static enum rbe_code tell_version(struct rbe_app *app, const struct rbe_package_
                                   const struct rbe_version *v, struct rbe_err *e)
 {
     const struct rbe_package *p = &o->package;
-    char hash[7 + RBE_SHA256_TEXT] = "sha256:", published[RBE_CLOCK_TEXT];
     rbe_auto(str) struct rbe_str body = {0};
     struct rbe_jsonw w = {.out = &body};
 
-    rbe_hex_encode(p->sha256, sizeof(p->sha256), hash + 7);
-    rbe_clock_format(p->created_at, published);
     put_event(&w, RBE_WEBHOOK_VERSION, o, v);
     rbe_jsonw_int(&w, "file_size", p->size);
-    rbe_jsonw_str(&w, "file_hash", hash);
-    rbe_jsonw_str(&w, "published_at", published);
+    rbe_jsonw_sha256(&w, "file_hash", p->sha256);
+    rbe_jsonw_time(&w, "published_at", p->created_at);
     rbe_jsonw_obj_end(&w);
     return queue(app, RBE_WEBHOOK_VERSION, p->id, rbe_str_text(&body), e);
 }
