@@ -121,7 +121,8 @@ my ($token) = $me->does('a token', $block->('5. Publish', 1)) =~ /(\S+)\s*\z/;
 like $me->does('published from elsewhere', "TOKEN=$token; " . $fenced->('5. Publish')), qr/"version_name":"1\.1\.0"/;
 
 my $ask = sub {
-    my ($status, $out, $err) = $me->run_it("curl -fsS 'https://updates.example.com/resources/my-app/latest?system=linux&arch=amd64&current=1.0.0'");
+    my $path = shift // '';
+    my ($status, $out, $err) = $me->run_it("curl -fsS 'https://updates.example.com$path/resources/my-app/latest?system=linux&arch=amd64&current=1.0.0'");
     return $status ? {update_type => $err} : $JSON->decode($out)->{data};
 };
 is $ask->()->{update_type}, 'full', 'no incremental package yet';
@@ -147,6 +148,23 @@ is_deeply $tree, tree_of("$dir/1.1.0"), 'its tree is that of the release' or dia
 $until = time + 20;
 sleep 0.1 until !running() || time > $until;
 is_deeply [running()], [], 'no daemon of his is left running';
+
+# In a directory of the site, beside what it has.
+my $local = "$home/rbe/etc/rbe/rbe.local.yaml";
+my ($set, $below) = (slurp($local), 'https://updates.example.com/updates');
+spew($local, $set =~ s{public_url: .*}{public_url: $below}r);
+$me->does('a directory', $block->('3. Put it into the web space') =~ s{public_html}{public_html/updates}gr);
+$me->does('of its own', $block->('In a directory of another site'));
+is $get->('/updates/health') =~ s/ .*//r, '{"status":"ok"}', 'it answers there';
+like $get->('/updates/nothing'), qr{^\{"code":1,.*\} 404 application/json}, 'what is not there';
+$answer = $ask->('/updates');
+like $answer->{download_url}, qr{^\Q$below\E/resources/download/}, 'it comes from there';
+$me->does('downloaded', "curl -fsS -o got '$answer->{download_url}'");
+is +(split ' ', $me->does('summed', 'sha256sum got'))[0], $answer->{file_hash} =~ s/^sha256://r, 'whole';
+$me->does('broken', 'chmod g+w ~/public_html/updates/rbe-cgi');
+like $get->('/updates/health'), qr{^\{"code":-1,.*\} 500 application/json}, 'in JSON as well';
+$me->does('and gone', 'rm -r ~/public_html/updates');
+spew($local, $set);
 
 # ---- what there is of it ----
 
