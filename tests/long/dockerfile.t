@@ -11,7 +11,7 @@ use Rbe::Test qw(free_port must slurp spew);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-needs();
+needs('unshare');
 
 my $dir = tempdir(CLEANUP => 1);
 my $base = "$dir/base.tar";
@@ -23,7 +23,7 @@ must('kept', 'tar', '-C', "$dir/base", '-cf', $base, '.');
 # Instructions, with continued lines joined.
 my @steps = map { /^(\w+)\s+(.*)$/s ? [$1, $2] : () }
     split /\n/, slurp('etc/Dockerfile') =~ s/^#.*\n//mgr =~ s/\\\n\s*//gr;
-my (%stage, $root, $work, $user, @entry, @volumes);
+my (%stage, $root, $work, $user, @env, @entry, @volumes);
 for (@steps) {
     my ($verb, $rest) = @$_;
     if ($verb eq 'FROM') {
@@ -47,6 +47,7 @@ for (@steps) {
     elsif ($verb eq 'RUN') {
         must("RUN $rest", 'chroot', $root, 'env', '-i', $path, 'DEBIAN_FRONTEND=noninteractive', 'sh', '-c', "cd $work && $rest");
     }
+    elsif ($verb eq 'ENV') { push @env, $rest }
     elsif ($verb eq 'USER') { $user = $rest }
     elsif ($verb eq 'VOLUME') { push @volumes, $rest }
     elsif ($verb eq 'ENTRYPOINT') { @entry = @{decode_json($rest)} }
@@ -55,21 +56,29 @@ for (@steps) {
 is "@volumes", '/data', 'what has to be kept is one volume';
 ok !-e "$root/etc/rbe/rbe.yaml", 'no secret in the image';
 
+# Its first process, as in a container.
 my $port = free_port();
+my @inside = ('chroot', "--userspec=$user:$user", $root, 'env', '-i', $path, @env);
 spew("$dir/out", '');
 my $pid = fork // BAIL_OUT($!);
 if (!$pid) {
     open STDIN, '<', '/dev/null';
     open STDOUT, '>', "$dir/out";
     open STDERR, '>&', \*STDOUT;
-    exec 'chroot', "--userspec=$user:$user", $root, 'env', '-i', $path, @entry, '--port', $port or POSIX::_exit(127);
+    exec 'unshare', '-p', '-f', '--kill-child', @inside, @entry, '--port', $port or POSIX::_exit(127);
 }
 my $until = time + 30;
 sleep 0.1 until slurp("$dir/out") =~ /^rbe-serve: ready/m || time > $until;
 is eval { decode_json(HTTP::Tiny->new->get("http://127.0.0.1:$port/health")->{content})->{status} }, 'ok', 'it answers'
     or diag slurp("$dir/out");
 ok -s "$root/data/rbe.yaml", 'and has made its own configuration';
-kill TERM => $pid;
+my ($exec) = slurp('etc/Dockerfile') =~ /^#   docker exec CONTAINER (.*)$/m;
+my ($token) = split /\n/, must('a token, as the file says', @inside, split ' ', $exec);
+my $made = HTTP::Tiny->new->post("http://127.0.0.1:$port/resources", {content => '{"resource_id":"app"}',
+    headers => {Authorization => "Bearer $token", 'Content-Type' => 'application/json'}});
+is $made->{status}, 201, 'which it takes' or diag $made->{content};
+my ($first) = slurp("/proc/$pid/task/$pid/children") =~ /^(\d+)/;
+kill TERM => $first;
 waitpid $pid, 0;
 is $?, 0, 'it ends when it is told to';
 done_testing;
