@@ -224,12 +224,16 @@ sysusersdir = $(prefix)/lib/sysusers.d
 tmpfilesdir = $(prefix)/lib/tmpfiles.d
 bashdir = $(datadir)/bash-completion/completions
 zshdir = $(datadir)/zsh/site-functions
-DOCS = README.md CHANGELOG.md CONTRIBUTING.md LICENSE lighttpd.conf.example \
-       $(wildcard share/doc/*.md share/doc/*.svg etc/*.lua etc/*.conf etc/*.yml etc/*.json) etc/htaccess
+DOCS = README.md CHANGELOG.md CONTRIBUTING.md LICENSE $(wildcard share/doc/*.md share/doc/*.svg etc/*.lua etc/*.yml etc/*.json) \
+       etc/htaccess
+EXAMPLES = lighttpd.conf.example $(wildcard etc/*.conf)
 into = $(DESTDIR)$(1)
 # filled FILE.in,TO[,NAME,PROGRAM,ENVIRONMENT]: puts in where things are installed, and which program a unit is for.
 filled = sed -e 's|@bindir@|$(bindir)|g' -e 's|@cgidir@|$(cgidir)|g' -e 's|@name@|$(3)|g' -e 's|@program@|$(4)|g' \
          -e 's|@environment@|$(5)|g' -e 's|@statedir@|$(localstatedir)/lib/rbe|g' $(1) > $(call into,$(2)) && chmod 644 $(call into,$(2))
+# placed FILE,TO: what is written for a prefix of /usr/local and data in /var/lib/rbe, with the places of this installation.
+placed = sed -e 's|/usr/local/etc/|@sysconfdir@/|g' -e 's|/usr/local|$(prefix)|g' -e 's|@sysconfdir@|$(sysconfdir)|g' \
+         -e 's|/var/lib/rbe|$(localstatedir)/lib/rbe|g' $(1) > $(call into,$(2)) && chmod 644 $(call into,$(2))
 units = $(call filled,etc/systemd/rbe-NAME.socket.in,$(unitdir)/rbe-$(1).socket,$(1)) && \
         $(call filled,etc/systemd/rbe-NAME.service.in,$(unitdir)/rbe-$(1).service,$(1),$(2),$(3))
 
@@ -252,7 +256,9 @@ install: all
 	$(B)/bin/$$p --completion zsh > $(call into,$(zshdir))/_$$p && \
 	chmod 644 $(call into,$(bashdir))/$$p $(call into,$(zshdir))/_$$p || exit 1; done
 	$(Q)$(INSTALL) -m 644 $(DOCS) $(call into,$(docdir))
-	$(Q)$(INSTALL) -m 644 etc/rbe.yaml.example $(call into,$(sysconfdir))/rbe
+	$(Q)for f in $(EXAMPLES); do $(call placed,$$f,$(docdir)/$${f##*/}) || exit 1; done
+	$(Q)$(call placed,etc/rbe.yaml.example,$(sysconfdir)/rbe/rbe.yaml.example)
+	$(Q)$(call placed,share/man/rbe.yaml.5,$(mandir)/man5/rbe.yaml.5)
 	$(Q)$(call filled,etc/rbe.cron.in,$(docdir)/rbe.cron)
 	$(Q)$(call filled,etc/rbe.logrotate.in,$(docdir)/rbe.logrotate)
 	$(Q)$(call filled,etc/rbe.sysusers.in,$(sysusersdir)/rbe.conf)
@@ -272,7 +278,7 @@ uninstall:
 	$(LIBEXEC:%=$(call into,$(libexecdir))/%) $(call into,$(sysconfdir))/rbe/rbe.yaml.example \
 	$(foreach s,1 3 5 8,$(patsubst share/man/%,$(call into,$(mandir))/man$(s)/%,$(wildcard share/man/*.$(s)))) \
 	$(call into,$(libdir))/librbe-update.a $(call into,$(libdir))/pkgconfig/rbe-update.pc $(call into,$(includedir))/rbe_update.h \
-	$(addprefix $(call into,$(docdir))/,$(notdir $(DOCS)) rbe.cron rbe.logrotate) $(call into,$(errordir))/*.html \
+	$(addprefix $(call into,$(docdir))/,$(notdir $(DOCS) $(EXAMPLES)) rbe.cron rbe.logrotate) $(call into,$(errordir))/*.html \
 	$(patsubst share/www/%,$(call into,$(wwwdir))/%,$(wildcard share/www/*)) \
 	$(BIN:%=$(call into,$(bashdir))/%) $(BIN:%=$(call into,$(zshdir))/_%) \
 	$(call into,$(sysusersdir))/rbe.conf $(call into,$(tmpfilesdir))/rbe.conf \

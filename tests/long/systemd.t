@@ -1,5 +1,6 @@
 # The services, under a systemd that boots in an empty root: the Debian package starts them when it is installed, upgrades them
-# under requests that are all answered, and stops them when it goes; and what README says of `make install` works as written.
+# under requests that are all answered, and stops them when it goes; and what share/doc/install.md says of nginx with the services, of
+# lighttpd and of Apache with cron works as written.
 use strict;
 use warnings;
 use lib 'tests/lib';
@@ -41,24 +42,23 @@ for my $n (1, 2) {
 
 my $units = 'rbe-latest.socket rbe-download.socket rbe-admin.socket rbe-health.socket rbe-batch.service';
 my $begin = q{set -ex; trap 'test $? = 42 || { systemctl --no-pager list-units "rbe-*"; journalctl --no-pager -n 60; }' EXIT};
-# What is asked of a server that runs, whatever installed it.
+# What is asked of a server that runs, whatever installed it, and builds what is asked for without being told.
 my $works = <<'SH';
-admin() { rbe-admin "$@"; }
-curl -fsS http://127.0.0.1/health; echo
-token=$(admin token create test --scope admin)
+curl="curl -fsS --retry 30 --retry-connrefused --retry-delay 1"
+$curl http://127.0.0.1/health; echo
+token=$(rbe-admin token create test --scope admin)
 curl -fsS -H "Authorization: Bearer $token" -d '{"resource_id":"app"}' http://127.0.0.1/resources; echo
 curl -fsS -H "Authorization: Bearer $token" -F version_name=1 -F file=@/1.tar.gz http://127.0.0.1/resources/app/versions; echo
 curl -fsS -H "Authorization: Bearer $token" -F version_name=2 -F old_version=1 -F file=@/2.tar.gz http://127.0.0.1/resources/app/versions; echo
-# Built by rbe-batch.service, which nobody told.
 tries=0
 until answer=$(curl -fsS 'http://127.0.0.1/resources/app/latest?current=1') && case $answer in *'"update_type":"incremental"'*) true ;; *) false ;; esac; do
-    tries=$((tries + 1)); [ $tries -lt 150 ] || { echo "$answer"; exit 1; }
+    tries=$((tries + 1)); [ $tries -lt 400 ] || { echo "$answer"; exit 1; }
     sleep 0.2
 done
-url=$(echo "$answer" | sed 's/.*"download_url":"\([^"]*\)".*/\1/')
+url=$(echo "$answer" | sed 's/.*"download_url":"\([^"]*\)".*/\1/; s|^https://updates.example.com|http://127.0.0.1|')
 curl -fsS -o /got "$url"
 echo "$answer" | grep "\"file_hash\":\"sha256:$(sha256sum < /got | cut -d' ' -f1)\""
-admin verify
+rbe-admin verify
 SH
 
 # ---- the package ----
@@ -91,11 +91,11 @@ test \$(systemctl show -P MainPID rbe-latest.service) != \$before
 sort /asked | uniq -c
 if grep bad /asked; then cat /asked.err; exit 1; fi
 systemctl is-active $units
-admin verify
+rbe-admin verify
 # The timer is the other way to run the queue.
 systemctl disable --now rbe-batch.service
 systemctl enable --now rbe-batch-run.timer
-admin version publish app 3 /1.tar.gz --old-version 2
+rbe-admin version publish app 3 /1.tar.gz --old-version 2
 systemctl start rbe-batch-run.service
 curl -fsS 'http://127.0.0.1/resources/app/latest?current=2' | grep '"update_type":"incremental"'
 if systemctl --failed --no-legend 'rbe-*' | grep .; then exit 1; fi
@@ -107,24 +107,62 @@ is $status, 42, 'the Debian package starts, upgrades and goes' or diag $said;
 like $said, qr/"status":"ok"/, 'it answered';
 like $said, qr/^\s*\d+ good$/m, 'all the time';
 
-# ---- make install, as README has it ----
+# ---- make install, as share/doc/install.md has it ----
 
-run('rm', '-f', "$root/stop", "$root/asked", "$root/etc/nginx/conf.d/rbe.conf");
+run('rm', '-rf', map { "$root/$_" } qw(stop asked etc/nginx/conf.d/rbe.conf));
 must('make install', 'env', '-u', 'MAKEFLAGS', 'make', '-s', 'B=' . Rbe::Test::build_dir(), "DESTDIR=$root", 'install');
-my ($readme) = Rbe::Shell::blocks(slurp('README.md') =~ s/.*^(?=Under systemd)/## Services\n/msr, 'Services');
-like $readme, qr/systemctl enable --now/, 'README says how';
+my $doc = slurp('share/doc/install.md');
+# Packages were installed while there was a network.
+my $blocks = sub { return map { s/^apt-get .*\n//mgr } Rbe::Shell::blocks($doc, @_) };
+my @configure = $blocks->('Configure');
+my ($services, $nginx, $elsewhere) = $blocks->('Behind nginx, with systemd\'s services');
+my (undef, undef, $restart) = $blocks->('Upgrading');
 ($status, $said) = boot($root, <<"SH");
 $begin
-export PATH=/usr/local/bin:\$PATH
-$readme
-usermod -aG rbe www-data
-sed 's|/var/lib/rbe/|/usr/local&|' /usr/local/share/doc/rbe/nginx.conf > /etc/nginx/conf.d/rbe.conf
-printf 'storage:\\n  sendfile: x-accel\\n' > /usr/local/etc/rbe/rbe.local.yaml
-systemctl restart nginx
+@configure
+$services
+$nginx
 $works
 systemctl is-active $units
+before=\$(systemctl show -P MainPID rbe-latest.service)
+$restart
+test \$(systemctl show -P MainPID rbe-latest.service) != \$before
+# Data in another place.
+cp -a /var/lib/rbe /srv/rbe
+sed -i 's|^instance:|&\\n  data_dir: /srv/rbe|' /usr/local/etc/rbe/rbe.local.yaml
+$elsewhere
+$restart
+curl -fsS -H "Authorization: Bearer \$token" -F version_name=3 -F file=\@/1.tar.gz http://127.0.0.1/resources/app/versions
+test \$(find /srv/rbe/packages -type f -newer /srv/rbe -name '*-3-*' | wc -l) = 1
+systemctl disable --now $units
 systemctl stop 'rbe-*'
 exit 42
 SH
-is $status, 42, 'what README says of systemd works as written' or diag $said;
+is $status, 42, 'nginx with the services of systemd' or diag $said;
+
+in_root('other web servers', "systemctl disable nginx && apt-get -q -y install --no-install-recommends lighttpd apache2 libapache2-mod-fcgid cron"
+    . ' && systemctl disable lighttpd apache2');
+for my $case (['lighttpd', 'lighttpd'], ['Apache', 'apache2']) {
+    my ($name, $service) = @$case;
+    run('rm', '-rf', map { "$root/$_" } qw(got etc/cron.d/rbe var/lib/rbe srv/rbe usr/local/etc/rbe/rbe.yaml usr/local/etc/rbe/rbe.local.yaml));
+    my ($behind) = $blocks->("Behind $name");
+    my ($cron) = $blocks->('Build incremental packages');
+    ($status, $said) = boot($root, <<"SH");
+$begin
+@configure
+$behind
+$cron
+$works
+# What rotates its logs does this.
+systemctl reload $service
+sleep 2
+\$curl http://127.0.0.1/resources/app/latest
+systemctl restart $service
+\$curl http://127.0.0.1/resources/app/latest
+systemctl stop $service
+if ls -l /proc/[0-9]*/exe | grep '[.]fcgi'; then exit 1; fi
+exit 42
+SH
+    is $status, 42, "$name starts the programs" or diag $said;
+}
 done_testing;

@@ -22,7 +22,7 @@ my $doc = slurp('share/doc/shared-hosting.md');
 sub blocks { my ($heading) = @_; return Rbe::Shell::blocks($doc, $heading) }
 
 my ($status, $out, $err) = run('make', '-s', '-o', 'all', "B=" . build_dir(), "DESTDIR=$dir/root", 'prefix=/rbe', 'exec_prefix=/rbe',
-    map({ "$_->[0]=/rbe/$_->[1]" } [bindir => 'bin'], [sysconfdir => 'etc'], [datarootdir => 'share'], [datadir => 'share'],
+    map({ "$_->[0]=/rbe/$_->[1]" } [bindir => 'bin'], [sysconfdir => 'etc'], [localstatedir => 'var'], [datarootdir => 'share'], [datadir => 'share'],
         [mandir => 'share/man'], [libdir => 'lib'], [includedir => 'include']), 'install');
 is $status, 0, 'make install' or diag "$out$err";
 run('tar', '-C', "$dir/root", '-czf', "$home/rbe-0-linux-x86_64.tar.gz", 'rbe');

@@ -1,4 +1,5 @@
-# What make install puts down for systemd: units that systemd takes, for programs that are where they say.
+# What make install puts down for systemd: units that systemd takes, for programs that are where they say; and for other admins:
+# cron, logrotate, examples of web servers that name the places of this installation.
 use strict;
 use warnings;
 use lib 'tests/lib';
@@ -8,7 +9,7 @@ use Rbe::Test qw(build_dir run slurp spew);
 use Test::More;
 
 my $dir = tempdir(CLEANUP => 1);
-my @make = ('make', '-s', "B=" . build_dir(), "prefix=$dir/rbe", "DESTDIR=");
+my @make = ('make', '-s', "B=" . build_dir(), "prefix=$dir/rbe", "localstatedir=$dir/rbe/var", "DESTDIR=");
 # The programs are built already and know another prefix; only what is filled in at installation is looked at here.
 my ($status, $out, $err) = run(@make, '-o', 'all', 'install');
 is $status, 0, 'make install' or diag $out, $err;
@@ -53,6 +54,20 @@ SKIP: {
     is_deeply [$status, map { sprintf '%o', (stat "$root$_")[2] & 07777 } "$dir/rbe/var/lib/rbe", '/run/rbe'], [0, '750', '755'],
         'systemd-tmpfiles makes the directories' or diag $err;
 }
+
+# Examples of web servers name what is there: programs, documents, the data.
+make_path(map { "$dir/rbe/$_" } qw(var/lib/rbe/packages var/lib/rbe/tmp));
+spew("$dir/rbe/etc/rbe/rbe.yaml", '');
+for my $file (map { "$dir/rbe/share/doc/rbe/$_" } 'lighttpd.conf.example', map { s{.*/}{}r } glob 'etc/*.conf') {
+    my $text = slurp($file);
+    unlike $text, qr{/usr/local|(?<!\Q$dir\E/rbe)/var/lib/rbe}, "$file: no other place";
+    my %named = map { $_ => 1 } $text =~ m{(\Q$dir\E/rbe/[\w./-]*\w)}g;
+    cmp_ok scalar(keys %named), '>', 1, 'places';
+    is join(' ', grep { !-e } sort keys %named), '', 'that are there';
+}
+like slurp("$dir/rbe/etc/rbe/rbe.yaml.example"), qr{^  #data_dir: \Q$dir\E/rbe/var/lib/rbe$}m, 'where the data lie by default';
+like slurp("$dir/rbe/share/man/man5/rbe.yaml.5"), qr{the default is \Q$dir\E/rbe/var/lib/rbe\.}, 'says the manual page as well';
+remove_tree("$dir/rbe/var", "$dir/rbe/etc/rbe/rbe.yaml");
 
 # cron takes lines of five fields, a user and a command, that end; a percent sign would end the command.
 my $cron = slurp("$dir/rbe/share/doc/rbe/rbe.cron");
