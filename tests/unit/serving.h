@@ -7,8 +7,25 @@
 
 #include "lib/web/serve.h"
 #include "tests/unit/fastcgi.h"
+#include "tests/unit/scratch.h"
 
-static char dir[64], sock[96];
+static char *dir, *sock;
+
+static inline int make_dir(void **state)
+{
+    (void)state;
+    dir = scratch_new();
+    sock = scratch_path(dir, "sock");
+    return 0;
+}
+
+static inline int remove_dir(void **state)
+{
+    (void)state;
+    scratch_free(dir);
+    free(sock);
+    return 0;
+}
 
 static inline enum rbe_code handle_pid(void *ctx, struct rbe_req *r, struct rbe_resp *p, struct rbe_err *e)
 {

@@ -2,16 +2,13 @@
 #ifndef RBE_TESTS_STOREHOME_H
 #define RBE_TESTS_STOREHOME_H
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "lib/store/store.h"
 #include "lib/wrap/db.h"
 #include "tests/unit/must.h"
+#include "tests/unit/scratch.h"
 
 struct home {
-    char dir[256];
+    char *dir;
     struct rbe_store_options options;
     struct rbe_store *store;         /* opened for writing */
     struct rbe_arena arena;
@@ -20,27 +17,15 @@ struct home {
 
 static inline void home_make(struct home *h)
 {
-    const char *tmp = getenv("TMPDIR");
-
-    memset(h, 0, sizeof(*h));
-    (void)snprintf(h->dir, sizeof(h->dir), "%s/rbe-store-XXXXXX", tmp ? tmp : "/tmp");
-    assert_non_null(mkdtemp(h->dir));
+    *h = (struct home){.dir = scratch_new()};
     h->options.dir = h->dir;
 }
 
 static inline void home_remove(struct home *h)
 {
-    static const char *const files[] = {"rbe.db", "rbe.db-wal", "rbe.db-shm", "rbe.db-journal", "usage.db",
-                                        "usage.db-wal", "usage.db-shm", "usage.db-journal"};
-    char path[512];
-
     rbe_store_close(h->store);
     rbe_arena_release(&h->arena);
-    for (size_t i = 0; i < RBE_COUNT(files); i++) {
-        (void)snprintf(path, sizeof(path), "%s/%s", h->dir, files[i]);
-        (void)unlink(path);
-    }
-    assert_int_equal(rmdir(h->dir), 0);
+    scratch_free(h->dir);
 }
 
 static inline int home_setup(void **state)

@@ -1,13 +1,5 @@
 /* lib/wrap/conf: the three layers, every type and bound, and what is refused with which words. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
+#include "tests/unit/scratch.h"
 
 #include "lib/base/str.h"
 #include "lib/wrap/conf.h"
@@ -47,7 +39,7 @@ static const struct rbe_conf_key table[] = {
 };
 
 struct place {
-    char dir[64], file[96], local[96];
+    char *dir, *file, *local;
     struct rbe_arena arena;
     struct rbe_err e;
     struct sample got;
@@ -57,11 +49,9 @@ static int set_up(void **state)
 {
     struct place *p = rbe_alloc(sizeof(*p));
 
-    (void)snprintf(p->dir, sizeof(p->dir), "/tmp/rbe-conf-XXXXXX");
-    if (!mkdtemp(p->dir))
-        return -1;
-    (void)snprintf(p->file, sizeof(p->file), "%s/c.yaml", p->dir);
-    (void)snprintf(p->local, sizeof(p->local), "%s/c.local.yaml", p->dir);
+    p->dir = scratch_new();
+    p->file = scratch_path(p->dir, "c.yaml");
+    p->local = scratch_path(p->dir, "c.local.yaml");
     *state = p;
     return 0;
 }
@@ -70,9 +60,9 @@ static int tear_down(void **state)
 {
     struct place *p = *state;
 
-    (void)unlink(p->file);
-    (void)unlink(p->local);
-    (void)rmdir(p->dir);
+    scratch_free(p->dir);
+    free(p->file);
+    free(p->local);
     rbe_arena_release(&p->arena);
     free(p);
     return 0;
@@ -362,7 +352,8 @@ static void test_other_ending(void **state)
     struct place *p = *state;
 
     write_text(p->local, "nonsense: [\n");
-    (void)snprintf(p->file, sizeof(p->file), "%s/c", p->dir);
+    free(p->file);
+    p->file = scratch_path(p->dir, "c");
     write_text(p->file, "one:\n  number: 4\n");
     assert_int_equal(load(p, NULL), RBE_OK);
     assert_int_equal(p->got.number, 4);

@@ -474,23 +474,6 @@ static void idle_processes_stop_at_once(void **state)
     }
 }
 
-static int make_dir(void **state)
-{
-    (void)state;
-    (void)snprintf(dir, sizeof(dir), "/tmp/rbe-test-kept-XXXXXX");
-    if (!mkdtemp(dir))
-        return -1;
-    (void)snprintf(sock, sizeof(sock), "%s/sock", dir);
-    return 0;
-}
-
-static int remove_dir(void **state)
-{
-    (void)state;
-    (void)unlink(sock);
-    return rmdir(dir);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -75,9 +75,8 @@ static void test_fresh_and_again(void **state)
 static void test_directory_is_made(void **state)
 {
     struct home *h = *state;
-    struct home below = {0};
+    struct home below = {.dir = scratch_path(h->dir, "db")};
 
-    (void)snprintf(below.dir, sizeof(below.dir), "%.200s/db", h->dir);
     below.options.dir = below.dir;
     must(&below, rbe_store_migrate(&below.options, NULL, &below.err));
     home_remove(&below);

@@ -593,29 +593,6 @@ static void plain_cgi(void **state)
     assert_null(strstr(out.s, "secret"));
 }
 
-static int make_dir(void **state)
-{
-    (void)state;
-    (void)snprintf(dir, sizeof(dir), "/tmp/rbe-test-serve-XXXXXX");
-    if (!mkdtemp(dir))
-        return -1;
-    (void)snprintf(sock, sizeof(sock), "%s/sock", dir);
-    return 0;
-}
-
-static int remove_dir(void **state)
-{
-    static const char *const names[] = {"sock", "shared.5", "busy", "log"};
-
-    (void)state;
-    for (size_t i = 0; i < RBE_COUNT(names); i++) {
-        rbe_autofree char *path = rbe_strfmt("%s/%s", dir, names[i]);
-
-        (void)unlink(path);
-    }
-    return rmdir(dir);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

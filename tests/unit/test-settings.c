@@ -1,20 +1,12 @@
 /* lib/core/settings: the table itself, the example made from it, defaults, and values made ready to use. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdio.h>
-#include <string.h>
+#include "tests/unit/scratch.h"
 
 #include "lib/base/log.h"
 #include "lib/core/settings.h"
 #include "lib/store/store.h"
-#include "lib/wrap/file.h"
 
 struct place {
-    char dir[64], file[96];
+    char *dir, *file;
     struct rbe_settings s;
     struct rbe_err e;
 };
@@ -24,10 +16,8 @@ static int set_up(void **state)
     struct place *p = rbe_alloc(sizeof(*p));
 
     (void)unsetenv("RBE_CONFIG");
-    (void)snprintf(p->dir, sizeof(p->dir), "/tmp/rbe-settings-XXXXXX");
-    if (!mkdtemp(p->dir))
-        return -1;
-    (void)snprintf(p->file, sizeof(p->file), "%s/rbe.yaml", p->dir);
+    p->dir = scratch_new();
+    p->file = scratch_path(p->dir, "rbe.yaml");
     *state = p;
     return 0;
 }
@@ -36,8 +26,8 @@ static int tear_down(void **state)
 {
     struct place *p = *state;
 
-    (void)unlink(p->file);
-    (void)rmdir(p->dir);
+    scratch_free(p->dir);
+    free(p->file);
     rbe_settings_release(&p->s);
     free(p);
     return 0;
@@ -45,11 +35,7 @@ static int tear_down(void **state)
 
 static enum rbe_code load(struct place *p, const char *text)
 {
-    FILE *f = fopen(p->file, "we");
-
-    assert_non_null(f);
-    assert_int_equal(fwrite(text, 1, strlen(text), f), strlen(text));
-    assert_int_equal(fclose(f), 0);
+    scratch_text(p->dir, "rbe.yaml", text);
     rbe_settings_release(&p->s);
     p->e = (struct rbe_err){0};
     return rbe_settings_load(p->file, &p->s, &p->e);

@@ -1,35 +1,26 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+/* lib/base/share: the file that processes map, whole and of one layout whoever makes it. */
+#include "tests/unit/scratch.h"
 
-#include <cmocka.h>
-
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "lib/base/share.h"
 
-static char dir[64], file[96];
+static char *dir, *file;
 
 static int make_dir(void **state)
 {
     (void)state;
-    (void)snprintf(dir, sizeof(dir), "/tmp/rbe-test-share-XXXXXX");
-    if (!mkdtemp(dir))
-        return -1;
-    (void)snprintf(file, sizeof(file), "%s/shared.5", dir);
+    dir = scratch_new();
+    file = scratch_path(dir, "shared.5");
     return 0;
 }
 
 static int remove_dir(void **state)
 {
     (void)state;
-    (void)unlink(file);
-    return rmdir(dir);
+    scratch_free(dir);
+    free(file);
+    return 0;
 }
 
 static void is_made_whole_and_zero(void **state)
