@@ -4,6 +4,7 @@
 #include "bin/admin.h"
 #include "bin/listing.h"
 #include "lib/core/catalog.h"
+#include "lib/core/checkup.h"
 #include "lib/core/setup.h"
 
 static void put_migrated(struct rbe_cli *cli, unsigned applied, const char *file, bool made)
@@ -95,9 +96,10 @@ enum rbe_code rbe_admin_config_check(struct rbe_cli *cli, struct rbe_err *e)
 {
     static const struct rbe_table_column columns[3];
     struct checking c = {0};
+    struct rbe_checkup checkup = {.settings = &cli->settings, .found = found, .arg = &c};
 
     rbe_listing_init(&c.list, cli, columns, RBE_COUNT(columns));
-    rbe_setup_check(&cli->settings, found, &c);
+    rbe_checkup(&checkup);
     rbe_listing_put(&c.list);
     rbe_listing_release(&c.list);
     if (c.bad)

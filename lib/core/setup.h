@@ -1,5 +1,4 @@
-/* Making an installation and looking whether it can work.
- */
+/* Making a configuration. */
 #ifndef RBE_CORE_SETUP_H
 #define RBE_CORE_SETUP_H
 
@@ -11,13 +10,5 @@
 enum rbe_code rbe_setup_config(const char *file, const char *data_dir, bool *ret_made, struct rbe_err *e) RBE_MUST_USE;
 /* The configuration file that is meant when none (NULL) is named: $RBE_CONFIG, else the system's own. */
 const char *rbe_setup_config_file(const char *named);
-
-enum rbe_verdict { RBE_VERDICT_OK, RBE_VERDICT_WARN, RBE_VERDICT_BAD, RBE_VERDICT_MAX };
-/* "ok", "warning", "bad" */
-const char *rbe_verdict_name(enum rbe_verdict verdict);
-typedef void rbe_setup_found(void *arg, enum rbe_verdict verdict, const char *what, const char *text);
-/* Looks at the data directory (becoming its owner, as rbe_app_open does), the databases, the secrets, the places that
- * downloads are sent to (setup-places.h); tells `found` of each, with what was seen. */
-void rbe_setup_check(const struct rbe_settings *settings, rbe_setup_found *found, void *arg);
 
 #endif
