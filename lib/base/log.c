@@ -51,36 +51,40 @@ void rbe_log_end(struct rbe_jsonw *w)
     (void)n;
 }
 
-void rbe_log(enum rbe_log_level level, const char *fmt, ...)
+/* e: why what the text says did not work, or NULL. */
+__attribute__((format(printf, 3, 0))) static void put_line(enum rbe_log_level level, const struct rbe_err *e,
+                                                           const char *fmt, va_list ap)
 {
     rbe_auto(str) struct rbe_str out = {0};
     char msg[1024];
-    va_list ap;
 
     if (!rbe_log_wants(level))
         return;
-    va_start(ap, fmt);
     (void)vsnprintf(msg, sizeof(msg), fmt, ap);
-    va_end(ap);
     struct rbe_jsonw w = rbe_log_begin(&out, level, msg);
+    if (e) {
+        rbe_jsonw_str(&w, "error", e->text);
+        rbe_jsonw_str(&w, "code", rbe_code_info(e->code)->name);
+        rbe_jsonw_str(&w, "file", e->file);
+        rbe_jsonw_int(&w, "line", e->line);
+    }
     rbe_log_end(&w);
+}
+
+void rbe_log(enum rbe_log_level level, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    put_line(level, NULL, fmt, ap);
+    va_end(ap);
 }
 
 void rbe_log_err(enum rbe_log_level level, const struct rbe_err *e, const char *doing, ...)
 {
-    rbe_auto(str) struct rbe_str out = {0};
-    char msg[1024];
     va_list ap;
 
-    if (!rbe_log_wants(level))
-        return;
     va_start(ap, doing);
-    (void)vsnprintf(msg, sizeof(msg), doing, ap);
+    put_line(level, e, doing, ap);
     va_end(ap);
-    struct rbe_jsonw w = rbe_log_begin(&out, level, msg);
-    rbe_jsonw_str(&w, "error", e->text);
-    rbe_jsonw_str(&w, "code", rbe_code_info(e->code)->name);
-    rbe_jsonw_str(&w, "file", e->file);
-    rbe_jsonw_int(&w, "line", e->line);
-    rbe_log_end(&w);
 }

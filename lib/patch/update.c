@@ -132,7 +132,8 @@ enum rbe_update_result rbe_update_check(struct rbe_update *u, struct rbe_update_
     return o->newer ? RBE_UPDATE_AVAILABLE : RBE_UPDATE_OK;
 }
 
-enum rbe_update_result rbe_update_download(struct rbe_update *u)
+/* Alone at work, on a tree that is whole, with nothing made ready. */
+static enum rbe_update_result enter(struct rbe_update *u)
 {
     bool busy = false;
     enum rbe_code code = rbe_updater_enter(u, &busy);
@@ -140,6 +141,16 @@ enum rbe_update_result rbe_update_download(struct rbe_update *u)
     if (code != RBE_OK)
         return busy && !rbe_updater_stops(u) ? RBE_UPDATE_BUSY : outcome(u, code);
     rbe_prepare_forget(u);
+    return RBE_UPDATE_OK;
+}
+
+enum rbe_update_result rbe_update_download(struct rbe_update *u)
+{
+    enum rbe_update_result entered = enter(u);
+    enum rbe_code code;
+
+    if (entered != RBE_UPDATE_OK)
+        return entered;
     code = rbe_prepare_update(u, u->installed.known ? RBE_LEVEL_DELTA : RBE_LEVEL_FULL);
     if (code == RBE_OK && !u->ready)
         code = rbe_prepare_mend(u);
@@ -188,12 +199,11 @@ enum rbe_update_result rbe_update_apply(struct rbe_update *u)
 enum rbe_update_result rbe_update_verify(struct rbe_update *u)
 {
     rbe_auto(stamps) struct rbe_stamps stamps = {0};
-    bool busy = false;
-    enum rbe_code code = rbe_updater_enter(u, &busy);
+    enum rbe_update_result entered = enter(u);
+    enum rbe_code code;
 
-    if (code != RBE_OK)
-        return busy && !rbe_updater_stops(u) ? RBE_UPDATE_BUSY : outcome(u, code);
-    rbe_prepare_forget(u);
+    if (entered != RBE_UPDATE_OK)
+        return entered;
     if (!u->installed.known)
         return outcome(u, rbe_fail(&u->e, RBE_NOTFOUND, "%s holds no version that is known", u->dir));
     rbe_autofree enum rbe_look *looks = rbe_alloc_array(u->installed.manifest.n, sizeof(*looks));
@@ -211,12 +221,11 @@ enum rbe_update_result rbe_update_verify(struct rbe_update *u)
 
 enum rbe_update_result rbe_update_rollback(struct rbe_update *u)
 {
-    bool busy = false;
-    enum rbe_code code = rbe_updater_enter(u, &busy);
+    enum rbe_update_result entered = enter(u);
+    enum rbe_code code;
 
-    if (code != RBE_OK)
-        return busy && !rbe_updater_stops(u) ? RBE_UPDATE_BUSY : outcome(u, code);
-    rbe_prepare_forget(u);
+    if (entered != RBE_UPDATE_OK)
+        return entered;
     code = rbe_apply_undo(&u->home, &u->e);
     /* What was known of the files was about the other version. */
     if (code == RBE_OK)
