@@ -3,18 +3,9 @@
 use strict;
 use warnings;
 use lib 'tests/lib';
-use Rbe::Test;
+use Rbe::Test qw(:DEFAULT json_ok);
 use Test::More;
 use Time::HiRes qw(sleep time);
-
-sub json_ok {
-    my ($r, $status, $code, $what) = @_;
-    is $r->{status}, $status, "$what: $status";
-    like $r->{headers}{'content-type'} // '', qr{^application/json\b}, "$what: JSON";
-    my $body = eval { $JSON->decode($r->{content}) };
-    is_deeply [sort keys %{$body || {}}], [qw(code data msg)], "$what: the three" or diag $r->{content};
-    is $body->{code}, $code, "$what: code $code";
-}
 
 my @paths = ('/resources/app/latest', '/api/resources/app/latest', '/resources/download/x', '/api/resources/download/x', '/resources',
     '/admin/resources', '/nothing');

@@ -15,12 +15,6 @@ static inline int hostile_setup(void **state)
     return scratch_sh("perl tests/regress/archives.pl \"$1\"", *state, NULL, NULL);
 }
 
-static inline int hostile_teardown(void **state)
-{
-    scratch_free(*state);
-    return 0;
-}
-
 static inline unsigned hostile_rules(const char *system)
 {
     if (strcmp(system, "linux") == 0)

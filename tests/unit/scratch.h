@@ -43,6 +43,19 @@ static inline void scratch_free(char *dir)
     free(dir);
 }
 
+/* For tests whose state is a directory and nothing else. */
+static inline int scratch_setup(void **state)
+{
+    *state = scratch_new();
+    return 0;
+}
+
+static inline int scratch_teardown(void **state)
+{
+    scratch_free(*state);
+    return 0;
+}
+
 static inline void scratch_write(const char *dir, const char *name, const void *p, size_t n, mode_t mode)
 {
     rbe_autofree char *path = scratch_path(dir, name);

@@ -11,18 +11,6 @@
 #include "lib/wrap/tarw.h"
 #include "tests/unit/scratch.h"
 
-static int setup(void **state)
-{
-    *state = scratch_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    scratch_free(*state);
-    return 0;
-}
-
 static void test_types(void **state)
 {
     static const struct {
@@ -325,5 +313,5 @@ int main(void)
         cmocka_unit_test(test_large_size),
     };
     long_names();
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

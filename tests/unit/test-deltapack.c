@@ -393,17 +393,17 @@ static void test_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_random_changes, trees_setup, trees_teardown),
-        cmocka_unit_test_setup_teardown(test_rich, trees_setup, trees_teardown),
-        cmocka_unit_test_setup_teardown(test_hard_links, trees_setup, trees_teardown),
-        cmocka_unit_test_setup_teardown(test_nothing_changed, trees_setup, trees_teardown),
-        cmocka_unit_test_setup_teardown(test_useless, trees_setup, trees_teardown),
-        cmocka_unit_test_setup_teardown(test_effort_by_budget, trees_setup, trees_teardown),
-        cmocka_unit_test_setup_teardown(test_advice, trees_setup, trees_teardown),
-        cmocka_unit_test_setup_teardown(test_many_groups, trees_setup, trees_teardown),
-        cmocka_unit_test_setup_teardown(test_tampered_bytes, trees_setup, trees_teardown),
-        cmocka_unit_test_setup_teardown(test_wrong_packages, trees_setup, trees_teardown),
-        cmocka_unit_test_setup_teardown(test_fails, trees_setup, trees_teardown),
+        cmocka_unit_test_setup_teardown(test_random_changes, trees_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_rich, trees_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_hard_links, trees_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_nothing_changed, trees_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_useless, trees_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_effort_by_budget, trees_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_advice, trees_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_many_groups, trees_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_tampered_bytes, trees_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_wrong_packages, trees_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_fails, trees_setup, scratch_teardown),
     };
 
     return cmocka_run_group_tests_name("deltapack", tests, NULL, NULL);

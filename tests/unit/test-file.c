@@ -10,18 +10,6 @@
 
 #include "tests/unit/scratch.h"
 
-static int setup(void **state)
-{
-    *state = scratch_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    scratch_free(*state);
-    return 0;
-}
-
 static void test_put_and_get(void **state)
 {
     rbe_autofree char *path = scratch_path(*state, "a b.txt");
@@ -177,14 +165,14 @@ static void test_write_reports(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_put_and_get, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_read_at, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_get_refuses, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_put_fails_cleanly, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_open_follows_no_link, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_temp_has_no_name, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_dir_make, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_dir_remove, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_put_and_get, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_read_at, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_get_refuses, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_put_fails_cleanly, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_open_follows_no_link, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_temp_has_no_name, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_dir_make, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_dir_remove, scratch_setup, scratch_teardown),
         cmocka_unit_test(test_write_reports),
     };
 

@@ -162,5 +162,5 @@ int main(void)
         cmocka_unit_test(test_tar_forms),
         cmocka_unit_test(test_type),
     };
-    return cmocka_run_group_tests(tests, hostile_setup, hostile_teardown);
+    return cmocka_run_group_tests(tests, hostile_setup, scratch_teardown);
 }

@@ -158,5 +158,5 @@ int main(void)
         cmocka_unit_test(test_every_archive), cmocka_unit_test(test_same_as_in_process), cmocka_unit_test(test_endings), cmocka_unit_test(test_memory),
         cmocka_unit_test(test_not_started),   cmocka_unit_test(test_usage),
     };
-    return cmocka_run_group_tests(tests, hostile_setup, hostile_teardown);
+    return cmocka_run_group_tests(tests, hostile_setup, scratch_teardown);
 }

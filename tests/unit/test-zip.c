@@ -164,5 +164,5 @@ int main(void)
         cmocka_unit_test(test_zip64),   cmocka_unit_test(test_limit),       cmocka_unit_test(test_failures),
         cmocka_unit_test(test_others),
     };
-    return cmocka_run_group_tests(tests, hostile_setup, hostile_teardown);
+    return cmocka_run_group_tests(tests, hostile_setup, scratch_teardown);
 }

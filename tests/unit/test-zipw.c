@@ -13,18 +13,6 @@
 
 enum { TIME = 0x5a2f6b7c, MANY = 70000 };
 
-static int setup(void **state)
-{
-    *state = scratch_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    scratch_free(*state);
-    return 0;
-}
-
 static int new_zip(const char *dir, const char *name)
 {
     return scratch_open(dir, name, O_RDWR | O_CREAT | O_TRUNC);
@@ -244,13 +232,13 @@ static void test_beyond_four_gib(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_entries, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_same_calls_same_bytes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_empty_archive, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_copy, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_many_entries, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_beyond_four_gib, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_entries, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_same_calls_same_bytes, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_empty_archive, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_copy, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_failures, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_many_entries, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_beyond_four_gib, scratch_setup, scratch_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

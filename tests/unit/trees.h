@@ -30,12 +30,6 @@ static inline int trees_setup(void **state)
     return 0;
 }
 
-static inline int trees_teardown(void **state)
-{
-    scratch_free(*state);
-    return 0;
-}
-
 /* xorshift32: the same trees on every machine. */
 static inline uint32_t next(uint32_t *seed)
 {

@@ -29,7 +29,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(each_host build_dir sanitized slurp spew run tree_of pack_tree free_port $JSON);
-our @EXPORT_OK = qw(must);
+our @EXPORT_OK = qw(must json_ok);
 our $JSON = JSON::PP->new->utf8->canonical;
 # It uses what is exported here.
 require Rbe::Host;
@@ -79,6 +79,17 @@ sub must {
     my ($status, $out, $err) = run(@argv);
     is $status, 0, $what or die "$what: " . substr($out . $err, -2000);
     return $out . $err;
+}
+
+# An answer as clients have to take it, whatever it says: that status (a number, or an expression for it), and a JSON object with
+# that code.
+sub json_ok {
+    my ($r, $status, $code, $what) = @_;
+    like $r->{status}, qr/^$status$/, "$what: $r->{status}";
+    like $r->{headers}{'content-type'} // '', qr{^application/json\b}, "$what: JSON";
+    my $body = eval { $JSON->decode($r->{content}) };
+    is_deeply [sort keys %{$body || {}}], [qw(code data msg)], "$what: the three" or diag $r->{content};
+    is $body->{code}, $code, "$what: code $code";
 }
 
 # A port of this process's own as long as it lives. Nobody else listens on it now, and no other test will be given it: two Apaches
