@@ -111,15 +111,26 @@ like $said, qr/^\s*\d+ good$/m, 'all the time';
 
 run('rm', '-rf', map { "$root/$_" } qw(stop asked etc/nginx/conf.d/rbe.conf));
 must('make install', 'env', '-u', 'MAKEFLAGS', 'make', '-s', 'B=' . Rbe::Test::build_dir(), "DESTDIR=$root", 'install');
+in_root('other web servers, and cron', 'apt-get -q -y install --no-install-recommends lighttpd apache2 libapache2-mod-fcgid cron'
+    . ' && systemctl disable nginx lighttpd apache2');
 my $doc = slurp('share/doc/install.md');
-# Packages were installed while there was a network.
+# Packages are there: the system that boots has no network.
 my $blocks = sub { return map { s/^apt-get .*\n//mgr } Rbe::Shell::blocks($doc, @_) };
 my @configure = $blocks->('Configure');
-my ($services, $nginx, $elsewhere) = $blocks->('Behind nginx, with systemd\'s services');
+my ($services, $nginx, $proxy, $elsewhere) = $blocks->('Behind nginx, with systemd\'s services');
+my ($cron) = $blocks->('Build incremental packages');
 my (undef, undef, $restart) = $blocks->('Upgrading');
-($status, $said) = boot($root, <<"SH");
-$begin
-@configure
+
+# On a new installation.
+sub as_written {
+    my ($what, $script) = @_;
+    run('rm', '-rf', map { "$root/$_" } qw(got etc/cron.d/rbe etc/systemd/system/rbe-.service.d var/lib/rbe srv/rbe usr/local/etc/rbe/rbe.yaml
+        usr/local/etc/rbe/rbe.local.yaml));
+    ($status, $said) = boot($root, "$begin\n@configure\n$script\nexit 42\n");
+    is $status, 42, $what or diag $said;
+}
+
+as_written('nginx with the services of systemd', <<"SH");
 $services
 $nginx
 $works
@@ -134,22 +145,18 @@ $elsewhere
 $restart
 curl -fsS -H "Authorization: Bearer \$token" -F version_name=3 -F file=\@/1.tar.gz http://127.0.0.1/resources/app/versions
 test \$(find /srv/rbe/packages -type f -newer /srv/rbe -name '*-3-*' | wc -l) = 1
-systemctl disable --now $units
-systemctl stop 'rbe-*'
-exit 42
 SH
-is $status, 42, 'nginx with the services of systemd' or diag $said;
-
-in_root('other web servers', "systemctl disable nginx && apt-get -q -y install --no-install-recommends lighttpd apache2 libapache2-mod-fcgid cron"
-    . ' && systemctl disable lighttpd apache2');
+as_written('Apache with the services of systemd', <<"SH");
+$services
+$proxy
+$works
+a2dismod proxy_fcgi
+systemctl disable --now $units
+SH
 for my $case (['lighttpd', 'lighttpd'], ['Apache', 'apache2']) {
     my ($name, $service) = @$case;
-    run('rm', '-rf', map { "$root/$_" } qw(got etc/cron.d/rbe var/lib/rbe srv/rbe usr/local/etc/rbe/rbe.yaml usr/local/etc/rbe/rbe.local.yaml));
     my ($behind) = $blocks->("Behind $name");
-    my ($cron) = $blocks->('Build incremental packages');
-    ($status, $said) = boot($root, <<"SH");
-$begin
-@configure
+    as_written("$name starts the programs", <<"SH");
 $behind
 $cron
 $works
@@ -161,8 +168,6 @@ systemctl restart $service
 \$curl http://127.0.0.1/resources/app/latest
 systemctl stop $service
 if ls -l /proc/[0-9]*/exe | grep '[.]fcgi'; then exit 1; fi
-exit 42
 SH
-    is $status, 42, "$name starts the programs" or diag $said;
 }
 done_testing;
