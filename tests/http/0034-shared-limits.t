@@ -71,7 +71,7 @@ my @got = passed(24, $download->('192.0.2.2'), @both);
 within('a memcached that says nothing', @got, 2);
 cmp_ok $got[1], '<', 3, 'holds up next to nothing';
 $cache->signal('CONT');
-$cache->stop;
+$cache->stop('KILL');
 @got = passed(24, $download->('192.0.2.3'), @both);
 within('a memcached that is killed', @got, 2);
 cmp_ok $got[1], '<', 3, 'holds up nothing';

@@ -68,11 +68,11 @@ for my $c (1 .. 3) {
 }
 for (1 .. 2) {
     sleep 0.3;
-    $servers[0]->stop;
+    $servers[0]->stop('KILL');
     $rbe->publish('app', version_name => "2.$_.0", bytes => "two $_");
     is asked('/resources/app/latest'), "2.$_.0", 'a publish while one is away';
     is $rbe->get('/health')->{status}, 200, 'one server is a cache';
-    $servers[1]->stop;
+    $servers[1]->stop('KILL');
     is asked('/resources/app/latest?current=9'), "2.$_.0", 'none is there';
     my $health = $rbe->get('/health');
     is $health->{status}, 503, 'and /health says so';

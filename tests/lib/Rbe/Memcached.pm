@@ -3,19 +3,17 @@
 #   plan skip_all => $_ for grep { $_ } Rbe::Memcached::missing();
 #   my $server = Rbe::Memcached->new;
 #   $server->{address};          # 127.0.0.1:PORT
-#   $server->stop; $server->start;
+#   $server->stop('KILL'); $server->start;
 #
 # Each is gone when it goes out of scope.
 package Rbe::Memcached;
 use strict;
 use warnings;
 use Carp qw(croak);
-use IO::Socket::INET;
-use POSIX ();
-use Rbe::Test qw(free_port);
-use Time::HiRes qw(sleep);
+use Rbe::Daemon;
 
-my ($program) = grep { -x } map { "$_/memcached" } split(/:/, $ENV{PATH}), '/usr/bin', '/usr/sbin';
+our @ISA = ('Rbe::Daemon');
+my $program = Rbe::Daemon::program('memcached');
 
 # What is not installed; undef when all is there.
 sub missing {
@@ -26,23 +24,15 @@ sub missing {
 
 sub new {
     my ($class) = @_;
-    my $port = free_port();
-    return (bless {port => $port, address => "127.0.0.1:$port"}, $class)->start;
+    my $self = (bless {}, $class)->start;
+    $self->{address} = "127.0.0.1:$self->{port}";
+    return $self;
 }
 
 sub start {
     my ($self) = @_;
-    $self->{owner} = $$;
-    $self->{pid} = fork // croak "fork: $!";
-    if (!$self->{pid}) {
-        exec 'setpriv', '--pdeathsig', 'KILL', $program, '-l', '127.0.0.1', '-p', $self->{port}, '-m', 16, '-t', 1,
-            ($> ? () : ('-u', 'root')) or POSIX::_exit(127);
-    }
-    for (1 .. 200) { return $self if $self->connected; sleep 0.025 }
-    croak 'memcached does not start';
+    return $self->launch(sub { my ($port) = @_; return ($program, '-l', '127.0.0.1', '-p', $port, '-m', 16, '-t', 1, ($> ? () : ('-u', 'root'))) });
 }
-
-sub connected { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $_[0]{port}) }
 
 # What it says to a line, up to END.
 sub say_to {
@@ -55,19 +45,5 @@ sub say_to {
 }
 
 sub keys { return map { /^key=(\S+)/ ? $1 =~ s/%([0-9A-Fa-f]{2})/chr hex $1/ger : () } $_[0]->say_to('lru_crawler metadump all') }
-
-sub signal { kill $_[1] => $_[0]{pid} }
-
-sub stop {
-    my ($self) = @_;
-    local $?;
-    return if ($self->{owner} // 0) != $$;
-    my $pid = delete $self->{pid} or return;
-    kill KILL => $pid;
-    waitpid $pid, 0;
-    return;
-}
-
-sub DESTROY { $_[0]->stop }
 
 1;

@@ -7,14 +7,11 @@
 package Rbe::Place;
 use strict;
 use warnings;
-use Carp qw(croak);
 use File::Temp ();
-use IO::Socket::INET;
-use POSIX qw(:sys_wait_h);
-use Rbe::Test qw(free_port run slurp spew);
-use Time::HiRes qw(sleep time);
+use Rbe::Daemon;
+use Rbe::Test qw(run slurp spew);
 
-$ENV{PATH} .= ':/usr/local/sbin:/usr/sbin:/sbin';
+our @ISA = ('Rbe::Daemon');
 # Another one where RBE_LIGHTTPD names it.
 sub lighttpd_program { return $ENV{RBE_LIGHTTPD} || 'lighttpd' }
 
@@ -74,40 +71,18 @@ CONF
 
 sub _start {
     my ($class, %o) = @_;
-    for (1 .. 5) {
-        my $self = bless {dir => File::Temp->newdir('rbe-place-XXXXXX', TMPDIR => 1), port => $o{port} // free_port()}, $class;
-        my ($conf, $argv) = $o{conf}->("$self->{dir}", $self->{port});
+    my $self = bless {port => $o{port}}, $class;
+    $self->launch(sub {
+        my ($port) = @_;
+        my ($conf, $argv) = $o{conf}->("$self->{dir}", $port);
         spew("$self->{dir}/conf", $conf);
-        $self->{base} = "http://127.0.0.1:$self->{port}";
-        $self->{pid} = fork // croak "fork: $!";
-        if (!$self->{pid}) {
-            open STDIN, '<', '/dev/null';
-            open STDOUT, '>', "$self->{dir}/out";
-            open STDERR, '>&', \*STDOUT;
-            exec { $argv->[0] } @$argv or POSIX::_exit(127);
-        }
-        my $until = time + 10;
-        while (time < $until && waitpid($self->{pid}, WNOHANG) == 0) {
-            return $self if IO::Socket::INET->new(PeerAddr => "127.0.0.1:$self->{port}");
-            sleep 0.02;
-        }
-        $self->{said} = slurp("$self->{dir}/out") . (-e "$self->{dir}/error.log" ? slurp("$self->{dir}/error.log") : '');
-        croak "@$argv: $self->{said}" if $self->{said} !~ /in use/;
-    }
-    croak 'no port for a web server';
+        return @$argv;
+    });
+    $self->{base} = "http://127.0.0.1:$self->{port}";
+    return $self;
 }
 
-sub stop {
-    my ($self) = @_;
-    my $pid = delete $self->{pid} or return;
-    local ($?, $@);
-    kill TERM => $pid;
-    my $until = time + 5;
-    sleep 0.02 while waitpid($pid, WNOHANG) == 0 && time < $until;
-    kill KILL => $pid;
-    return;
-}
-
-sub DESTROY { $_[0]->stop }
+# Also what it says to its log.
+sub said { my ($self) = @_; return $self->SUPER::said . (-e "$self->{dir}/error.log" ? slurp("$self->{dir}/error.log") : '') }
 
 1;

@@ -11,18 +11,17 @@ use strict;
 use warnings;
 use Carp qw(croak);
 use File::Temp ();
-use IO::Socket::INET;
-use POSIX qw(:sys_wait_h);
-use Rbe::Test qw(free_port run slurp spew);
-use Time::HiRes qw(sleep time);
+use Rbe::Daemon;
+use Rbe::Test qw(run slurp spew);
 
-my ($program) = grep { -x } map { "$_/sshd" } split(/:/, $ENV{PATH}), qw(/usr/local/sbin /usr/sbin /sbin);
+our @ISA = ('Rbe::Daemon');
+my $program = Rbe::Daemon::program('sshd');
 
 # What is not installed; undef when all is there.
 sub missing {
     return 'sshd is not installed (Debian: openssh-server)' if !$program;
-    return 'ssh is not installed (Debian: openssh-client)' if (run('sh', '-c', 'command -v ssh ssh-keygen'))[0];
-    return 'rsync is not installed (Debian: rsync)' if (run('sh', '-c', 'command -v rsync'))[0];
+    return 'ssh is not installed (Debian: openssh-client)' if !Rbe::Daemon::program('ssh-keygen');
+    return 'rsync is not installed (Debian: rsync)' if !Rbe::Daemon::program('rsync');
     return undef;
 }
 
@@ -64,8 +63,8 @@ sub authorize { my ($self, $yes) = @_; spew("$self->{dir}/authorized", $yes ? sl
 
 sub start {
     my ($self) = @_;
-    for (1 .. 5) {
-        my $port = $self->{port} //= free_port();
+    return $self->launch(sub {
+        my ($port) = @_;
         spew("$self->{dir}/sshd_config", <<"CONF");
 ListenAddress 127.0.0.1:$port
 HostKey $self->{dir}/host
@@ -77,33 +76,8 @@ KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 PidFile none
 CONF
-        $self->{pid} = fork // croak "fork: $!";
-        if (!$self->{pid}) {
-            open STDIN, '<', '/dev/null';
-            open STDOUT, '>', "$self->{dir}/said";
-            open STDERR, '>&', \*STDOUT;
-            exec 'setpriv', '--pdeathsig', 'KILL', $program, '-D', '-e', '-f', "$self->{dir}/sshd_config" or POSIX::_exit(127);
-        }
-        my $until = time + 10;
-        while (time < $until && waitpid($self->{pid}, WNOHANG) == 0) {
-            return if IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port");
-            sleep 0.02;
-        }
-        croak 'sshd: ' . slurp("$self->{dir}/said") if slurp("$self->{dir}/said") !~ /in use/;
-        delete $self->{port};
-    }
-    croak 'no port for sshd';
+        return ($program, '-D', '-e', '-f', "$self->{dir}/sshd_config");
+    });
 }
-
-sub stop {
-    my ($self) = @_;
-    my $pid = delete $self->{pid} or return;
-    local ($?, $@);
-    kill TERM => $pid;
-    waitpid $pid, 0;
-    return;
-}
-
-sub DESTROY { $_[0]->stop }
 
 1;
