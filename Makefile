@@ -66,7 +66,7 @@ LIB_SRC := $(wildcard lib/*/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/schema.o
 CGI := latest download admin
 # Of admin.fcgi alone: what writes brings libraries along that would slow the start of the others.
-CGI_ADMIN := $(wildcard cgi-bin/admin-*.c) cgi-bin/form.c cgi-bin/upload.c
+CGI_ADMIN := $(wildcard cgi-bin/admin-*.c) cgi-bin/form.c cgi-bin/page.c cgi-bin/upload.c
 CGI_COMMON := $(filter-out $(CGI:%=cgi-bin/%.c) $(CGI_ADMIN),$(wildcard cgi-bin/*.c))
 BIN := rbe-admin rbe-batch rbe-update
 LIBEXEC := rbe-inspect rbe-encode

@@ -1,142 +1,78 @@
-/* admin.fcgi: what is published, listed, described and withdrawn. */
+/* admin.fcgi: versions published, listed, described and withdrawn. */
 #include <stddef.h>
+#include <strings.h>
 
 #include "cgi-bin/admin.h"
+#include "cgi-bin/page.h"
+#include "cgi-bin/upload.h"
+#include "lib/base/log.h"
 #include "lib/core/catalog.h"
 #include "lib/core/describe.h"
 #include "lib/core/release-change.h"
 #include "lib/core/release.h"
 #include "lib/web/jsonbody.h"
 
-enum { PAGE_SIZE = 20, PAGE_SIZE_MAX = 100 };
-#define PAGE_MAX INT64_C(1000000000000)
+/* ---- publishing ---- */
 
-/* ---- pages ---- */
-
-struct page {
-    int64_t number, size;
-};
-
-/* A whole number from 1 to max; preset where the query has none. */
-static void read_number(const struct rbe_req *r, const char *name, int64_t preset, int64_t max, int64_t *ret,
-                        struct rbe_err *e)
+void rbe_call_published(const struct rbe_published *done)
 {
-    const char *text = rbe_req_param(r, name);
-    int64_t n = 0;
-
-    *ret = preset;
-    if (!*text)
-        return;
-    for (; *text >= '0' && *text <= '9' && n <= max; text++)
-        n = n * 10 + (*text - '0');
-    if (*text || n < 1 || n > max)
-        rbe_invalid(e, name, "range", "must be a whole number from 1 to %lld", (long long)max);
-    *ret = n;
+    if (done->queue_error.code != RBE_OK)
+        rbe_log_err(RBE_LOG_ERROR, &done->queue_error, "%s %s is live, but its patches were not queued",
+                    done->resource.rid, done->version.name);
 }
 
-static enum rbe_code read_page(const struct rbe_req *r, struct page *ret, struct rbe_err *e)
+/* The bytes at once in a form, or a question in JSON where to bring them. */
+enum rbe_code rbe_call_publish_version(struct rbe_call *c, struct rbe_err *e)
 {
-    struct rbe_err own = {0};    /* gathers violations, also for a caller who wants none */
+    static const char form[] = "multipart/";
+    const char *type = rbe_req_header(c->req, "Content-Type");
+    rbe_auto(upload) struct rbe_upload upload = {0};
+    struct rbe_published done;
 
-    read_number(r, "page", 1, PAGE_MAX, &ret->number, &own);
-    read_number(r, "page_size", PAGE_SIZE, PAGE_SIZE_MAX, &ret->size, &own);
-    if (own.code != RBE_OK && e)
-        *e = own;
-    return own.code;
-}
-
-static int64_t offset_of(const struct page *page)
-{
-    return (page->number - 1) * page->size;
-}
-
-static struct rbe_jsonw *begin_list(struct rbe_call *c)
-{
+    if (!type || strncasecmp(type, form, sizeof(form) - 1) != 0)
+        return rbe_call_locate_upload(c, e);
+    RBE_TRY(rbe_upload_read(c->app, c->req, &upload, e));
+    upload.publish.rid = c->resource.rid;
+    RBE_TRY(rbe_release_publish(c->app, &upload.publish, c->arena, &done, e));
+    rbe_call_published(&done);
+    rbe_resp_status(c->resp, done.existed ? 200 : 201);
     struct rbe_jsonw *w = rbe_resp_json(c->resp, 0, "success");
-
     rbe_jsonw_obj(w, NULL);
-    rbe_jsonw_arr(w, "list");
-    return w;
-}
-
-static void end_list(struct rbe_jsonw *w, const struct page *page, int64_t total)
-{
-    rbe_jsonw_arr_end(w);
-    rbe_jsonw_int(w, "total", total);
-    rbe_jsonw_int(w, "page", page->number);
-    rbe_jsonw_int(w, "page_size", page->size);
-    rbe_jsonw_obj_end(w);
-}
-
-/* ---- resources ---- */
-
-static void put_resource_fields(struct rbe_jsonw *w, const struct rbe_resource *r)
-{
-    rbe_jsonw_str(w, "id", r->rid);
-    rbe_describe_resource(w, r);
-    rbe_jsonw_time(w, "created_at", r->created_at);
-}
-
-enum rbe_code rbe_call_list_resources(struct rbe_call *c, struct rbe_err *e)
-{
-    struct rbe_catalog_resources found;
-    struct page page;
-
-    RBE_TRY(read_page(c->req, &page, e));
-    const struct rbe_resource_filter f = {.rid = rbe_req_param(c->req, "resource_id"),
-                                          .name = rbe_req_param(c->req, "name"),
-                                          .offset = offset_of(&page), .limit = page.size};
-    RBE_TRY(rbe_catalog_resources(c->app, &f, c->arena, &found, e));
-    struct rbe_jsonw *w = begin_list(c);
-    for (size_t i = 0; i < found.n; i++) {
-        rbe_jsonw_obj(w, NULL);
-        put_resource_fields(w, &found.v[i]);
-        rbe_jsonw_obj_end(w);
-    }
-    end_list(w, &page, found.total);
-    return RBE_OK;
-}
-
-enum rbe_code rbe_call_show_resource(struct rbe_call *c, struct rbe_err *e)
-{
-    struct rbe_jsonw *w = rbe_resp_json(c->resp, 0, "success");
-
-    (void)e;
-    rbe_jsonw_obj(w, NULL);
-    put_resource_fields(w, &c->resource);
-    rbe_jsonw_int(w, "version_count", c->resource.versions);
+    rbe_describe_published(w, &done);
     rbe_jsonw_obj_end(w);
     return RBE_OK;
 }
 
-enum rbe_code rbe_call_delete_resource(struct rbe_call *c, struct rbe_err *e)
+enum rbe_code rbe_call_show_status(struct rbe_call *c, struct rbe_err *e)
 {
-    int64_t n;
+    const char *key = rbe_req_param(c->req, "key");
+    enum rbe_status status;
 
-    RBE_TRY(rbe_release_withdraw_all(c->app, &c->resource, &n, e));
+    if (!*key)
+        return rbe_invalid(e, "key", "required", "is required");
+    RBE_TRY(rbe_release_status(c->app, &c->resource, key, c->now, c->arena, &status, e));
     struct rbe_jsonw *w = rbe_resp_json(c->resp, 0, "success");
     rbe_jsonw_obj(w, NULL);
-    rbe_jsonw_str(w, "resource_id", c->resource.rid);
-    rbe_jsonw_int(w, "withdrawn", n);
+    rbe_jsonw_int(w, "status", status);
     rbe_jsonw_obj_end(w);
     return RBE_OK;
 }
 
-/* ---- versions ---- */
+/* ---- what is published ---- */
 
 enum rbe_code rbe_call_list_versions(struct rbe_call *c, struct rbe_err *e)
 {
     const char *said = rbe_req_param(c->req, "channel");
     enum rbe_channel channel = RBE_CHANNEL_STABLE;
     struct rbe_catalog_versions found;
-    struct page page;
+    struct rbe_page page;
 
-    RBE_TRY(read_page(c->req, &page, e));
+    RBE_TRY(rbe_page_read(c->req, &page, e));
     RBE_TRY(rbe_channel_parse(said, &channel, e));
-    const struct rbe_version_filter f = {.channel = *said ? (int)channel : -1, .offset = offset_of(&page),
+    const struct rbe_version_filter f = {.channel = *said ? (int)channel : -1, .offset = rbe_page_offset(&page),
                                          .limit = page.size};
     RBE_TRY(rbe_catalog_versions(c->app, c->resource.rid, &f, c->arena, &found, e));
-    struct rbe_jsonw *w = begin_list(c);
+    struct rbe_jsonw *w = rbe_page_begin(c->resp);
     for (size_t i = 0; i < found.n; i++) {
         const struct rbe_version *v = &found.v[i];
 
@@ -145,7 +81,7 @@ enum rbe_code rbe_call_list_versions(struct rbe_call *c, struct rbe_err *e)
         rbe_jsonw_int(w, "packages", v->packages);
         rbe_jsonw_obj_end(w);
     }
-    end_list(w, &page, found.total);
+    rbe_page_end(w, &page, found.total);
     return RBE_OK;
 }
 

@@ -1,111 +1,20 @@
-/* admin.fcgi: publishing and administration, /health, /metrics.
+/* admin.fcgi: publishing and administration, /health, /metrics: the gate and the table of calls.
  *
  * What needs a token goes through handle_call, which asks in the contract's order: a good token (401), its scope and
  * the resource it is bound to (403), whether the resource is there (404). Only then the call's own handler looks at
  * its parameters and its body (400). A new call is a call_row and a route.
  */
-#include <stddef.h>
-#include <strings.h>
-
 #include "cgi-bin/admin.h"
 #include "cgi-bin/program.h"
-#include "cgi-bin/upload.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/metrics.h"
 #include "lib/core/access.h"
 #include "lib/core/catalog.h"
-#include "lib/core/describe.h"
 #include "lib/core/health.h"
 #include "lib/core/limit.h"
 #include "lib/core/probe.h"
-#include "lib/core/release.h"
 #include "lib/core/stats.h"
-#include "lib/web/jsonbody.h"
-
-/* ---- resources ---- */
-
-static void put_resource(struct rbe_jsonw *w, const struct rbe_resource *r)
-{
-    rbe_jsonw_obj(w, NULL);
-    rbe_jsonw_str(w, "resource_id", r->rid);
-    rbe_describe_resource(w, r);
-    rbe_jsonw_raw(w, "always_include", r->always_include);
-    rbe_jsonw_time(w, "created_at", r->created_at);
-    rbe_jsonw_obj_end(w);
-}
-
-static enum rbe_code create_resource(struct rbe_call *c, struct rbe_err *e)
-{
-    struct body {
-        struct rbe_resource_draft draft;
-        struct rbe_jsonbody_texts always_include;
-    } body = {0};
-    static const struct rbe_jsonbody_field fields[] = {
-        {"resource_id", RBE_JSONBODY_TEXT, offsetof(struct body, draft.rid)},
-        {"name", RBE_JSONBODY_TEXT, offsetof(struct body, draft.name)},
-        {"description", RBE_JSONBODY_TEXT, offsetof(struct body, draft.description)},
-        {"update_type", RBE_JSONBODY_TEXT, offsetof(struct body, draft.update_type)},
-        {"access", RBE_JSONBODY_TEXT, offsetof(struct body, draft.access)},
-        {"order", RBE_JSONBODY_TEXT, offsetof(struct body, draft.order)},
-        {"always_include", RBE_JSONBODY_TEXTS, offsetof(struct body, always_include)},
-    };
-    struct rbe_resource made;
-
-    RBE_TRY(rbe_jsonbody_read(c->req, fields, RBE_COUNT(fields), &body, e));
-    body.draft.always_include = body.always_include.v;
-    body.draft.always_includes = body.always_include.n;
-    RBE_TRY(rbe_release_create(c->app, &body.draft, c->arena, &made, e));
-    rbe_resp_status(c->resp, 201);
-    put_resource(rbe_resp_json(c->resp, 0, "success"), &made);
-    return RBE_OK;
-}
-
-/* ---- versions ---- */
-
-void rbe_call_published(const struct rbe_published *done)
-{
-    if (done->queue_error.code != RBE_OK)
-        rbe_log_err(RBE_LOG_ERROR, &done->queue_error, "%s %s is live, but its patches were not queued",
-                    done->resource.rid, done->version.name);
-}
-
-/* The bytes at once in a form, or a question in JSON where to bring them. */
-static enum rbe_code publish_version(struct rbe_call *c, struct rbe_err *e)
-{
-    static const char form[] = "multipart/";
-    const char *type = rbe_req_header(c->req, "Content-Type");
-    rbe_auto(upload) struct rbe_upload upload = {0};
-    struct rbe_published done;
-
-    if (!type || strncasecmp(type, form, sizeof(form) - 1) != 0)
-        return rbe_call_locate_upload(c, e);
-    RBE_TRY(rbe_upload_read(c->app, c->req, &upload, e));
-    upload.publish.rid = c->resource.rid;
-    RBE_TRY(rbe_release_publish(c->app, &upload.publish, c->arena, &done, e));
-    rbe_call_published(&done);
-    rbe_resp_status(c->resp, done.existed ? 200 : 201);
-    struct rbe_jsonw *w = rbe_resp_json(c->resp, 0, "success");
-    rbe_jsonw_obj(w, NULL);
-    rbe_describe_published(w, &done);
-    rbe_jsonw_obj_end(w);
-    return RBE_OK;
-}
-
-static enum rbe_code show_status(struct rbe_call *c, struct rbe_err *e)
-{
-    const char *key = rbe_req_param(c->req, "key");
-    enum rbe_status status;
-
-    if (!*key)
-        return rbe_invalid(e, "key", "required", "is required");
-    RBE_TRY(rbe_release_status(c->app, &c->resource, key, c->now, c->arena, &status, e));
-    struct rbe_jsonw *w = rbe_resp_json(c->resp, 0, "success");
-    rbe_jsonw_obj(w, NULL);
-    rbe_jsonw_int(w, "status", status);
-    rbe_jsonw_obj_end(w);
-    return RBE_OK;
-}
 
 /* ---- the gate ---- */
 
@@ -174,10 +83,10 @@ static enum rbe_code handle_metrics(void *ctx, struct rbe_req *r, struct rbe_res
 
 int main(int argc, char **argv)
 {
-    static const struct call_row create_resource_call = {RBE_SCOPE_ADMIN, false, create_resource},
-                                 publish_version_call = {RBE_SCOPE_PUBLISH, true, publish_version},
+    static const struct call_row create_resource_call = {RBE_SCOPE_ADMIN, false, rbe_call_create_resource},
+                                 publish_version_call = {RBE_SCOPE_PUBLISH, true, rbe_call_publish_version},
                                  publish_upload_call = {RBE_SCOPE_PUBLISH, true, rbe_call_publish_upload},
-                                 show_status_call = {RBE_SCOPE_PUBLISH, true, show_status},
+                                 show_status_call = {RBE_SCOPE_PUBLISH, true, rbe_call_show_status},
                                  note_call = {RBE_SCOPE_PUBLISH, true, rbe_call_set_release_note},
                                  data_call = {RBE_SCOPE_PUBLISH, true, rbe_call_set_custom_data},
                                  withdraw_call = {RBE_SCOPE_PUBLISH, true, rbe_call_withdraw_version},

@@ -26,6 +26,9 @@ typedef enum rbe_code rbe_call_handler(struct rbe_call *c, struct rbe_err *e);
 /* Says in the log what a publish that went well could not do. */
 void rbe_call_published(const struct rbe_published *done);
 
+rbe_call_handler rbe_call_create_resource;
+rbe_call_handler rbe_call_publish_version;
+rbe_call_handler rbe_call_show_status;
 rbe_call_handler rbe_call_locate_upload;
 rbe_call_handler rbe_call_publish_upload;
 /* A handler of its own: it needs no token. */
