@@ -43,6 +43,16 @@ void *rbe_realloc(void *p, size_t n)
     return must(realloc(p, n ? n : 1));
 }
 
+void *rbe_grow(void *array, size_t n, size_t *room, size_t size)
+{
+    enum { FEW = 16 };
+
+    if (n < *room)
+        return array;
+    *room = *room ? product(*room, 2) : FEW;
+    return rbe_realloc(array, product(*room, size));
+}
+
 char *rbe_strdup(const char *s)
 {
     return must(strdup(s));

@@ -20,6 +20,9 @@ void *rbe_alloc(size_t n) __attribute__((malloc, returns_nonnull));
 void *rbe_alloc_array(size_t n, size_t size) __attribute__((malloc, returns_nonnull));
 /* Resizes p, which may be NULL; new bytes are not zeroed. */
 void *rbe_realloc(void *p, size_t n) __attribute__((returns_nonnull));
+/* An array of n elements of `size` bytes each, with room for *room of them (NULL and 0 at first): with room for one more, and
+ * moved where that takes it. */
+void *rbe_grow(void *array, size_t n, size_t *room, size_t size) __attribute__((returns_nonnull));
 char *rbe_strdup(const char *s) __attribute__((malloc, returns_nonnull));
 char *rbe_strndup(const char *s, size_t n) __attribute__((malloc, returns_nonnull));
 char *rbe_strfmt(const char *fmt, ...) __attribute__((malloc, returns_nonnull, format(printf, 1, 2)));

@@ -153,10 +153,7 @@ static void take_line(struct restoring *r)
     const char *line = rbe_str_text(&r->line);
 
     if (strncmp(line, mark, sizeof(mark) - 1) == 0) {
-        if (r->n_left_out == r->cap) {
-            r->cap = r->cap ? 2 * r->cap : 16;
-            r->left_out = rbe_realloc(r->left_out, r->cap * sizeof(*r->left_out));
-        }
+        r->left_out = rbe_grow(r->left_out, r->n_left_out, &r->cap, sizeof(*r->left_out));
         r->left_out[r->n_left_out++] = rbe_arena_strdup(&r->arena, line + sizeof(mark) - 1);
     } else {
         rbe_sha256_put(r->theirs, line, r->line.len);

@@ -56,10 +56,7 @@ static void paths_release(struct paths *p)
 
 static void paths_add(struct paths *p, const char *path)
 {
-    if (p->n == p->cap) {
-        p->cap = p->cap ? 2 * p->cap : 256;
-        p->v = rbe_realloc(p->v, p->cap * sizeof(*p->v));
-    }
+    p->v = rbe_grow(p->v, p->n, &p->cap, sizeof(*p->v));
     p->v[p->n++] = rbe_arena_strdup(&p->arena, path);
 }
 

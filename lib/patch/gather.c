@@ -233,10 +233,7 @@ static void put_alias(struct state *s, struct rbe_need *need, const char *target
 {
     rbe_autofree char *from = path_of(target);
 
-    if (s->n_aliases == s->cap_aliases) {
-        s->cap_aliases = s->cap_aliases ? 2 * s->cap_aliases : 16;
-        s->aliases = rbe_realloc(s->aliases, s->cap_aliases * sizeof(*s->aliases));
-    }
+    s->aliases = rbe_grow(s->aliases, s->n_aliases, &s->cap_aliases, sizeof(*s->aliases));
     s->aliases[s->n_aliases++] = (struct alias){need, rbe_arena_strdup(&s->arena, from)};
 }
 

@@ -26,10 +26,7 @@ void rbe_journal_release(struct rbe_journal *j)
 
 static struct rbe_journal_step *append(struct rbe_journal *j)
 {
-    if (j->n == j->cap) {
-        j->cap = j->cap ? 2 * j->cap : 64;
-        j->steps = rbe_realloc(j->steps, j->cap * sizeof(*j->steps));
-    }
+    j->steps = rbe_grow(j->steps, j->n, &j->cap, sizeof(*j->steps));
     return &j->steps[j->n++];
 }
 

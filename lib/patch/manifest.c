@@ -28,10 +28,7 @@ static uint16_t mode_of(enum rbe_kind kind, uint16_t mode)
 /* A new entry at the end, without path and target. */
 static struct rbe_entry *append(struct rbe_manifest *m, enum rbe_kind kind, uint16_t mode)
 {
-    if (m->n == m->cap) {
-        m->cap = m->cap ? 2 * m->cap : 64;
-        m->entries = rbe_realloc(m->entries, m->cap * sizeof(*m->entries));
-    }
+    m->entries = rbe_grow(m->entries, m->n, &m->cap, sizeof(*m->entries));
     struct rbe_entry *entry = &m->entries[m->n++];
 
     *entry = (struct rbe_entry){.kind = kind, .mode = mode_of(kind, mode)};

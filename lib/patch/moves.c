@@ -54,10 +54,7 @@ struct state {
 
 static void names_put(struct names *names, const char *name)
 {
-    if (names->n == names->cap) {
-        names->cap = names->cap ? 2 * names->cap : 32;
-        names->v = rbe_realloc(names->v, names->cap * sizeof(*names->v));
-    }
+    names->v = rbe_grow(names->v, names->n, &names->cap, sizeof(*names->v));
     names->v[names->n++] = name;
 }
 

@@ -270,10 +270,7 @@ static size_t lookup(const struct rbe_rules_tree *t, size_t parent, struct rbe_r
 
 static void grow(struct rbe_rules_tree *t)
 {
-    if (t->n == t->cap) {
-        t->cap *= 2;
-        t->nodes = rbe_realloc(t->nodes, t->cap * sizeof(*t->nodes));
-    }
+    t->nodes = rbe_grow(t->nodes, t->n, &t->cap, sizeof(*t->nodes));
     if (t->n * 2 < t->slots_n)
         return;
     free(t->slots);

@@ -432,10 +432,7 @@ enum rbe_code rbe_sql_list(struct rbe_store *s, enum rbe_sql id, struct rbe_db_v
         RBE_TRY(rbe_db_step(st, &row, e));
         if (!row)
             break;
-        if (n == room) {
-            room = room ? room * 2 : 8;
-            rows = rbe_realloc(rows, room * size);
-        }
+        rows = rbe_grow(rows, n, &room, size);
         memset(rows + n * size, 0, size);
         reader(st, arena, rows + n++ * size);
     }
