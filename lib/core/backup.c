@@ -18,7 +18,7 @@
 #include "lib/wrap/file.h"
 #include "lib/wrap/tarw.h"
 
-enum { PAGE = 256, PIECE = 256 * 1024 };
+enum { PIECE = 256 * 1024 };
 
 /* A backup while it is made. */
 struct making {
@@ -169,13 +169,16 @@ static enum rbe_code put_manifest(struct making *m, const struct rbe_package *p,
     return there ? RBE_OK : leave_out(m, p, "its manifest is missing", e);
 }
 
-static enum rbe_code put_package(struct making *m, const struct rbe_package *p, struct rbe_err *e)
+static enum rbe_code put_package(void *arg, const struct rbe_package *p, struct rbe_err *e)
 {
+    struct making *m = arg;
     rbe_auto(arena) struct rbe_arena arena = {0};
     const char *name = rbe_arena_strfmt(&arena, "packages/%s", p->path);
     unsigned char sum[RBE_SHA256_SIZE];
     bool there;
 
+    if (p->purged_at)
+        return RBE_OK;
     RBE_TRY(put_file(m, name, rbe_depot_path(m->app, &arena, p->path), &there, sum, e));
     if (!there)
         return leave_out(m, p, "it is missing", e);
@@ -185,32 +188,12 @@ static enum rbe_code put_package(struct making *m, const struct rbe_package *p, 
     return put_manifest(m, p, e);
 }
 
-static enum rbe_code count_package(struct making *m, const struct rbe_package *p, struct rbe_err *e)
+static enum rbe_code count_package(void *arg, const struct rbe_package *p, struct rbe_err *e)
 {
+    struct making *m = arg;
+
     (void)e;
-    m->total += (uint64_t)p->size;
-    return RBE_OK;
-}
-
-/* The packages that the copy of rbe.db names. */
-static enum rbe_code walk(struct making *m, struct rbe_store *copy,
-                          enum rbe_code (*each)(struct making *m, const struct rbe_package *p, struct rbe_err *e),
-                          struct rbe_err *e)
-{
-    rbe_auto(arena) struct rbe_arena arena = {0};
-    struct rbe_package *rows;
-    int64_t after = 0;
-    size_t n;
-
-    do {
-        rbe_arena_reset(&arena);
-        RBE_TRY(rbe_package_list(copy, 0, after, PAGE, &arena, &rows, &n, e));
-        for (size_t i = 0; i < n; i++) {
-            after = rows[i].id;
-            if (!rows[i].purged_at)
-                RBE_TRY(each(m, &rows[i], e));
-        }
-    } while (n);
+    m->total += p->purged_at ? 0 : (uint64_t)p->size;
     return RBE_OK;
 }
 
@@ -316,11 +299,11 @@ static enum rbe_code make(struct making *m, struct rbe_err *e)
     RBE_TRY(copy_databases(m, e));
     const struct rbe_store_options options = {.dir = m->dir, .read_only = true};
     RBE_TRY(rbe_store_open(&options, &copy, e));
-    RBE_TRY(walk(m, copy, count_package, e));
+    RBE_TRY(rbe_package_each(copy, 0, count_package, m, e));
     RBE_TRY(put_about(m, e));
     RBE_TRY(put_databases(m, e));
     RBE_TRY(put_config(m, e));
-    RBE_TRY(walk(m, copy, put_package, e));
+    RBE_TRY(rbe_package_each(copy, 0, put_package, m, e));
     return put_sums(m, e);
 }
 

@@ -24,7 +24,7 @@
 #include "lib/store/version.h"
 #include "lib/wrap/file.h"
 
-enum { PAGE = 256, GRACE_SECONDS = 2, ASIDE_SECONDS = 60 * 60 };
+enum { GRACE_SECONDS = 2, ASIDE_SECONDS = 60 * 60 };
 #define MANIFEST "manifest"
 
 const char *rbe_finding_name(enum rbe_finding f)
@@ -331,48 +331,36 @@ static void mend_package(struct run *r, const struct rbe_package *p, uint64_t fi
         found(r, RBE_FINDING_ROW, p->path, e.text);
 }
 
-/* Goes through the rows behind r->last. What is purged may be there or gone; what was removed may not be there. */
-static enum rbe_code walk(struct run *r, void (*each)(struct run *r, const struct rbe_package *p, struct rbe_arena *a),
-                          struct rbe_err *e)
+static enum rbe_code each_size(void *arg, const struct rbe_package *p, struct rbe_err *e)
 {
-    rbe_auto(arena) struct rbe_arena arena = {0};
-    struct rbe_package *rows;
-    int64_t after = r->last;
-    size_t n;
+    struct run *r = arg;
 
-    do {
-        rbe_arena_reset(&arena);
-        RBE_TRY(rbe_package_list(r->app->store, 0, after, PAGE, &arena, &rows, &n, e));
-        for (size_t i = 0; i < n; i++) {
-            after = rows[i].id;
-            each(r, &rows[i], &arena);
-        }
-    } while (n);
+    (void)e;
+    r->total += p->purged_at ? 0 : (uint64_t)p->size;
     return RBE_OK;
 }
 
-static void each_size(struct run *r, const struct rbe_package *p, struct rbe_arena *arena)
+/* What is purged may be there or gone; what was removed may not be there. */
+static enum rbe_code each_check(void *arg, const struct rbe_package *p, struct rbe_err *e)
 {
-    (void)arena;
-    if (!p->purged_at)
-        r->total += (uint64_t)p->size;
-}
-
-static void each_check(struct run *r, const struct rbe_package *p, struct rbe_arena *arena)
-{
+    struct run *r = arg;
+    rbe_auto(arena) struct rbe_arena arena = {0};
     uint64_t before = r->sum->findings;
 
+    (void)e;
     if (!p->purged_at)
-        check_package(r, p, arena);
+        check_package(r, p, &arena);
     if (r->sum->findings > before)
         mend_package(r, p, r->sum->findings - before);
     remember(r, p);
+    return RBE_OK;
 }
 
-static void each_remember(struct run *r, const struct rbe_package *p, struct rbe_arena *arena)
+static enum rbe_code each_remember(void *arg, const struct rbe_package *p, struct rbe_err *e)
 {
-    (void)arena;
-    remember(r, p);
+    (void)e;
+    remember(arg, p);
+    return RBE_OK;
 }
 
 /* ---- what no row names ---- */
@@ -441,7 +429,7 @@ static enum rbe_code find_orphans(struct run *r, struct rbe_err *e)
     paths_sort(&r->disk);
     if (count_young(r)) {
         (void)nanosleep(&moment, NULL);
-        RBE_TRY(walk(r, each_remember, e));
+        RBE_TRY(rbe_package_each(r->app->store, r->last, each_remember, r, e));
         paths_sort(&r->rows);
     }
     /* all ages first: a directory that something is moved out of is as young as that */
@@ -508,9 +496,9 @@ static enum rbe_code verify(struct run *r, struct rbe_err *e)
 {
     RBE_TRY(rbe_store_check(r->app->store, e));
     RBE_TRY(list_disk(r, e));
-    RBE_TRY(walk(r, each_size, e));
+    RBE_TRY(rbe_package_each(r->app->store, r->last, each_size, r, e));
     RBE_TRY(rbe_resource_each(r->app->store, check_resource, r, e));
-    RBE_TRY(walk(r, each_check, e));
+    RBE_TRY(rbe_package_each(r->app->store, r->last, each_check, r, e));
     return find_orphans(r, e);
 }
 

@@ -121,6 +121,25 @@ enum rbe_code rbe_package_list(struct rbe_store *s, int64_t version, int64_t aft
     return RBE_OK;
 }
 
+enum rbe_code rbe_package_each(struct rbe_store *s, int64_t after, rbe_package_visit visit, void *arg,
+                               struct rbe_err *e)
+{
+    enum { PAGE = 256 };
+    rbe_auto(arena) struct rbe_arena arena = {0};
+    struct rbe_package *rows;
+    size_t n;
+
+    do {
+        rbe_arena_reset(&arena);
+        RBE_TRY(rbe_package_list(s, 0, after, PAGE, &arena, &rows, &n, e));
+        for (size_t i = 0; i < n; i++) {
+            after = rows[i].id;
+            RBE_TRY(visit(arg, &rows[i], e));
+        }
+    } while (n);
+    return RBE_OK;
+}
+
 enum rbe_code rbe_package_purged(struct rbe_store *s, int64_t before, int64_t after, int64_t limit,
                                  struct rbe_arena *arena, struct rbe_package **ret, size_t *ret_n, struct rbe_err *e)
 {

@@ -61,6 +61,10 @@ enum rbe_code rbe_package_offered(struct rbe_store *s, int64_t resource, int64_t
 enum rbe_code rbe_package_list(struct rbe_store *s, int64_t version, int64_t after, int64_t limit,
                                struct rbe_arena *arena, struct rbe_package **ret, size_t *ret_n, struct rbe_err *e)
     RBE_MUST_USE;
+/* Goes through all after id `after`, a page at a time, also those that come meanwhile. p is good for the visit alone. */
+typedef enum rbe_code (*rbe_package_visit)(void *arg, const struct rbe_package *p, struct rbe_err *e);
+enum rbe_code rbe_package_each(struct rbe_store *s, int64_t after, rbe_package_visit visit, void *arg,
+                               struct rbe_err *e) RBE_MUST_USE;
 
 /* Purged packages whose files are still there, purged no later than `before`, after row `after` by id, at most limit. */
 enum rbe_code rbe_package_purged(struct rbe_store *s, int64_t before, int64_t after, int64_t limit,
