@@ -15,8 +15,8 @@
 #include "lib/base/mem.h"
 
 enum { BACKLOG = 1024, PASSED_FD = 3 };
-/* A socket's path, less what a process's own name for it adds: a dot and a number. */
-enum { PATH_MOST = sizeof(((struct sockaddr_un *)NULL)->sun_path) - sizeof(".2147483647") };
+/* A socket's path, less what a process's own name for it adds: a dot and a number, of 2^22 at most (proc(5), pid_max). */
+enum { PATH_MOST = sizeof(((struct sockaddr_un *)NULL)->sun_path) - sizeof(".4194304") };
 
 /* Takes a dead server's socket out of the way: one that nobody accepts on. */
 static enum rbe_code clear_way(const struct sockaddr_un *at, struct rbe_err *e)

@@ -12,7 +12,8 @@ use Time::HiRes qw(sleep time);
 
 my $serve = build_dir() . '/bin/rbe-serve';
 my $dir = tempdir(CLEANUP => 1);
-my $data = "$dir/data";
+# As long as it may be: the sockets in it are at their limit too.
+my $data = "$dir/data" . '-' x (80 - length "$dir/data");
 
 # Started and ready; the port may be taken between finding and using it, so it is tried again.
 sub start {

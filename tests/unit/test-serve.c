@@ -476,6 +476,13 @@ static void listening(void **state)
     /* Left over by a dead server. */
     assert_int_equal(rbe_listen_open(sock, &fd, &e), RBE_OK);
     (void)close(fd);
+    /* The longest path there may be, and one longer. */
+    rbe_autofree char *longest = rbe_strfmt("%s/%0*d", dir, (int)(99 - strlen(dir) - 1), 0);
+    rbe_autofree char *one_more = rbe_strfmt("%s0", longest);
+    assert_int_equal(rbe_listen_open(longest, &fd, &e), RBE_OK);
+    (void)close(fd);
+    assert_int_equal(rbe_listen_open(one_more, &fd, &e), RBE_USAGE);
+    assert_int_equal(access(one_more, F_OK), -1);
 
     rbe_autofree char *file = rbe_strfmt("%s/shared.5", dir);
     assert_int_equal(rbe_listen_open(file, &fd, &e), RBE_REFUSED);
