@@ -29,21 +29,37 @@ static const struct {
       .target_length = 256, .ldm_hash_log = 25, .ldm_min_match = 64, .ldm_bucket_log = 4, .ldm_rate_log = 6},
      500, 1500},
 };
-enum { LOG_LEAST = 12 };
+/* The greatest is of 4 GiB; libzstd looks back over 2 GiB. */
+enum { LOG_LEAST = 12, LOG_MOST = 33 };
 
-/* A binary tree takes two entries a position. */
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static int most(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+/* Bounds of the efforts hold as long as nothing is lost by them. A binary tree takes two entries a position. For long matches
+ * one position in 2^ldm_rate_log is kept, with four times the room, or at least twice: a table that has not room for all has
+ * lost the beginning of the source when the target begins. libzstd's optimal parser passes over a long match that goes on to
+ * the end of a block (128 KiB), so there it is the hash table that has to remember at least one position in eight; else large
+ * files that pack badly come out as if there were no source. */
 static struct rbe_zstd_effort effort_for(uint64_t bytes, int effort)
 {
     struct rbe_zstd_effort how = efforts[effort].how;
     int log = LOG_LEAST;
 
-    while (log < how.chain_log && (UINT64_C(1) << (log - 1)) < bytes)
+    while (log < LOG_MOST && (UINT64_C(1) << (log - 1)) < bytes)
         log++;
-    how.chain_log = log;
-    how.hash_log = log < how.hash_log ? log : how.hash_log;
-    /* Of the positions, one in 2^ldm_rate_log is kept there. */
-    if (log - how.ldm_rate_log + 1 < how.ldm_hash_log)
-        how.ldm_hash_log = log - how.ldm_rate_log + 1;
+    if (how.strategy >= BTOPT)
+        how.hash_log = most(how.hash_log, log - 4);
+    how.hash_log = least(how.hash_log, log);
+    how.chain_log = least(how.chain_log, log);
+    how.ldm_hash_log = most(how.ldm_hash_log, log - how.ldm_rate_log);
+    how.ldm_hash_log = least(how.ldm_hash_log, log - how.ldm_rate_log + 1);
     return how;
 }
 

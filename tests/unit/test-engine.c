@@ -5,12 +5,12 @@
 
 enum { BIG = 3 << 20 };
 
-/* Noise that hangs on seed. */
-static void noise(unsigned char *p, size_t n, uint32_t seed)
+/* Noise that hangs on seed, and does not come round again in any file of these tests. */
+static void noise(unsigned char *p, size_t n, uint64_t seed)
 {
     for (size_t i = 0; i < n; i++) {
-        seed = seed * 1664525u + 1013904223u;
-        p[i] = (unsigned char)(seed >> 24);
+        seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        p[i] = (unsigned char)(seed >> 56);
     }
 }
 
@@ -197,6 +197,27 @@ static void test_encode_fails(void **state)
     scratch_free(dir);
 }
 
+/* What is the same is found in files that are large and pack badly, however far it has moved: the trial goes by it. */
+static void test_large(void **state)
+{
+    enum { LARGE = 64 << 20, MOVED = 1000 };
+    rbe_autofree unsigned char *a = rbe_alloc(LARGE + MOVED);
+    char *dir = scratch_new();
+    struct rbe_err e = {0};
+
+    (void)state;
+    noise(a, MOVED, 5);
+    noise(a + MOVED, LARGE, 6);
+    scratch_write(dir, "a", a + MOVED, LARGE, 0600);
+    scratch_write(dir, "b", a, LARGE + MOVED, 0600);
+    for (size_t i = 0; i < rbe_engines_count; i++) {
+        if (encode(&rbe_engines[i], dir, 0, &e) != RBE_OK)
+            fail_msg("%s", e.text);
+        assert_true(size_of(dir, "p") < 32 * 1024);
+    }
+    scratch_free(dir);
+}
+
 /* More effort never costs less, more bytes neither. */
 static void test_cost(void **state)
 {
@@ -218,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_same_bytes), cmocka_unit_test(test_refused),
         cmocka_unit_test(test_endless),        cmocka_unit_test(test_encode_fails), cmocka_unit_test(test_cost),
+        cmocka_unit_test(test_large),
     };
 
     return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
