@@ -308,17 +308,19 @@ static enum rbe_code make_way(struct rbe_app *app, const struct rbe_wish *w, con
     return rbe_store_end(app->store, RBE_BASE_USAGE, code, e);
 }
 
-/* Puts a wish of clients for whole files; where it finds no place, one is made. */
+/* Puts a wish of clients for whole files; where it finds no place, one is made. *ret_done: its job has ended well, and there is
+ * no package all the same. */
 static enum rbe_code put_asked(struct rbe_app *app, const struct rbe_wish *w, const char *rid, struct rbe_arena *arena,
-                               struct rbe_err *e)
+                               bool *ret_done, struct rbe_err *e)
 {
     const char *subject = subject_of(w, arena);
-    struct rbe_job there;
+    struct rbe_job there = {0};
     bool found;
 
     RBE_TRY(rbe_wish_put(app, w, &found, e));
     if (!found)
         RBE_TRY(rbe_job_find(app->store, RBE_JOB_PATCH, subject, arena, &there, &found, e));
+    *ret_done = found && there.state == RBE_JOB_DONE;
     if (found)
         return RBE_OK;
     RBE_TRY(make_way(app, w, rid, arena, e));
@@ -332,7 +334,7 @@ static enum rbe_code fold_pair(struct rbe_app *app, const struct rbe_demand *d, 
     struct rbe_standing on;
     struct rbe_package files;
     struct pair pair;
-    bool good, built;
+    bool good, built, done = false;
 
     if (d->source == d->target)
         return RBE_OK;
@@ -344,10 +346,13 @@ static enum rbe_code fold_pair(struct rbe_app *app, const struct rbe_demand *d, 
     const struct rbe_wish w = {.target = &pair.target.package, .source = &pair.source.package,
                                .format = RBE_FORMAT_FILES, .tier = RBE_WISH_ASKED, .asked = on.asked};
 
-    /* The job of the whole files, when it ends, brings the deltas that were asked for until then. */
+    /* The job of the whole files, when it ends, brings the deltas that were asked for until then; also where whole files save
+     * nothing. */
     if (!built)
-        RBE_TRY(put_asked(app, &w, pair.target.rid, arena, e));
-    return built && !files.purged_at && d->formats ? put_deltas(app, &w, on.formats, files.size, e) : RBE_OK;
+        RBE_TRY(put_asked(app, &w, pair.target.rid, arena, &done, e));
+    if (!d->formats || (built && files.purged_at) || !(built || done))
+        return RBE_OK;
+    return put_deltas(app, &w, on.formats, built ? files.size : w.target->size, e);
 }
 
 /* Only sources that are full packages are counted, so that the table cannot grow beyond them. */
@@ -396,11 +401,13 @@ struct candidate {
     int64_t asked;
 };
 
+/* Of equally many the newest first, as they are listed. */
 static int by_asked(const void *a, const void *b)
 {
     const struct candidate *x = a, *y = b;
+    int order = (x->asked < y->asked) - (x->asked > y->asked);
 
-    return (x->asked < y->asked) - (x->asked > y->asked);
+    return order ? order : (x->source > y->source) - (x->source < y->source);
 }
 
 /* The versions clients are on, then the last ones before; max_patches is kept by rbe_wish_put. */

@@ -96,7 +96,6 @@ static void test_bounded(void **state)
     assert_int_equal(jobs(s, &j), s->settings.batch.max_patches + 1);
 }
 
-/* Whoever is asked for more gets a place all the same, as long as one waits that is asked for less. */
 /* What finds no place is refused before anything is read to judge it. */
 static void test_refused_unread(void **state)
 {
@@ -127,6 +126,7 @@ static void test_refused_unread(void **state)
     assert_true(read(watch, event, sizeof(event)) > 0);
 }
 
+/* Whoever is asked for more gets a place all the same, as long as one waits that is asked for less. */
 static void test_makes_way(void **state)
 {
     struct site *s = *state;
@@ -309,6 +309,34 @@ static void test_deltas(void **state)
     assert_int_equal(jobs(s, &j), 6);
 }
 
+/* Where whole files save nothing, who comes later and can apply deltas gets them all the same. */
+static void test_deltas_alone(void **state)
+{
+    struct site *s = *state;
+    struct rbe_package all[VERSIONS];
+    struct rbe_job_worker me = {.host = "here", .pid = 1, .start = 1};
+    struct rbe_job *j, files;
+    bool found;
+
+    publish(s, "app", all);
+    rbe_demand_note(s->app->share, all[0].id, all[LAST].id, 0);
+    must(s, rbe_wish_fold(s->app, &s->err));
+    must(s, rbe_job_lease(s->app->store, &me, rbe_clock_now(), NULL, &s->arena, &files, &found, NULL, &s->err));
+    assert_true(found);
+    rbe_demand_note(s->app->share, all[0].id, all[LAST].id, RBE_FORMAT_BIT(RBE_FORMAT_ZSTD));
+    must(s, rbe_wish_fold(s->app, &s->err));
+    assert_int_equal(jobs(s, &j), 1);
+    must(s, rbe_job_done(s->app->store, &files, "not smaller than the full package", rbe_clock_now(), &s->err));
+    rbe_demand_note(s->app->share, all[0].id, all[LAST].id, 0);
+    must(s, rbe_wish_fold(s->app, &s->err));
+    assert_int_equal(jobs(s, &j), 1);
+    rbe_demand_note(s->app->share, all[0].id, all[LAST].id, RBE_FORMAT_BIT(RBE_FORMAT_ZSTD));
+    must(s, rbe_wish_fold(s->app, &s->err));
+    assert_int_equal(jobs(s, &j), 2);
+    assert_int_equal(j->format, RBE_FORMAT_ZSTD);
+    assert_int_equal(rbe_wish_tier(j->weight), RBE_WISH_ASKED);
+}
+
 static void test_standing_halves(void **state)
 {
     enum { WEEK = 7 * 24 * 3600 };
@@ -365,6 +393,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_outdone, setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_release, setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_deltas, setup, site_teardown),
+        cmocka_unit_test_setup_teardown(test_deltas_alone, setup, site_teardown),
         cmocka_unit_test_setup_teardown(test_standing_halves, setup, site_teardown),
         cmocka_unit_test(test_formats),
     };
