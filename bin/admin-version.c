@@ -265,6 +265,16 @@ static void show_json(struct rbe_cli *cli, const struct rbe_catalog_version *v)
         rbe_jsonw_obj_end(&w);
     }
     rbe_jsonw_arr_end(&w);
+    rbe_jsonw_arr(&w, "failed");
+    for (size_t i = 0; i < v->n_failures; i++) {
+        rbe_jsonw_obj(&w, NULL);
+        rbe_jsonw_int(&w, "job", v->failures[i].job);
+        rbe_jsonw_str(&w, "from", v->failures[i].from);
+        rbe_jsonw_str(&w, "patch_format", rbe_format_name(v->failures[i].format));
+        rbe_jsonw_str(&w, "reason", v->failures[i].reason);
+        rbe_jsonw_obj_end(&w);
+    }
+    rbe_jsonw_arr_end(&w);
     rbe_jsonw_obj_end(&w);
 }
 
@@ -346,6 +356,10 @@ enum rbe_code rbe_admin_version_show(struct rbe_cli *cli, struct rbe_err *e)
     put_lines(cli, &t, "custom data", v.version.custom_data);
     for (size_t i = 0; i < v.n_advice; i++)
         put_lines(cli, &t, i ? "" : "advice", rbe_arena_strfmt(&cli->arena, "from %s: %s", v.advice[i].from, v.advice[i].text));
+    for (size_t i = 0; i < v.n_failures; i++)
+        put_lines(cli, &t, i ? "" : "failed", rbe_arena_strfmt(&cli->arena, "from %s, %s, job %lld: %s", v.failures[i].from,
+                                                               rbe_format_name(v.failures[i].format),
+                                                               (long long)v.failures[i].job, v.failures[i].reason));
     rbe_table_put(&t, &cli->out);
     rbe_str_putc(&cli->out, '\n');
     put_packages(cli, &v);

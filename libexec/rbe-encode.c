@@ -1,12 +1,13 @@
 /* rbe-encode ENGINE EFFORT SOURCE TARGET PATCH WORK: makes the patch that turns SOURCE into TARGET.
  *
  * Run by rbe_encoder_run (lib/patch/encoder.h) under limits of CPU time and memory. WORK is a name for what comes between.
- * Exit status 0: PATCH is made. 1: failed, the reason on standard error. 2: wrong usage.
+ * Exit status 0: PATCH is made. 1: failed, the reason on standard error. 2: wrong usage. 3: failed at a limit, as it would
+ * every time.
  */
 #include <stdio.h>
 
 #include "lib/base/codec.h"
-#include "lib/patch/engine.h"
+#include "lib/patch/encoder.h"
 
 int main(int argc, char **argv)
 {
@@ -26,9 +27,10 @@ int main(int argc, char **argv)
         .effort = (int)effort,
     };
 
-    if (engine->encode(&t, &e) != RBE_OK) {
-        (void)fprintf(stderr, "%s", e.text);
-        return 1;
-    }
-    return 0;
+    enum rbe_code code = engine->encode(&t, &e);
+
+    if (code == RBE_OK)
+        return 0;
+    (void)fprintf(stderr, "%s", e.text);
+    return code == RBE_REFUSED ? RBE_ENCODER_MET : 1;
 }

@@ -118,29 +118,49 @@ static enum rbe_code find_packages(struct rbe_app *app, const char *rid, const c
 }
 
 /* Formats of one pair that say the same say it once. */
-static enum rbe_code advise(struct rbe_app *app, const struct rbe_package *target, struct rbe_arena *arena,
-                            struct rbe_catalog_version *ret, struct rbe_err *e)
+static void put_advice(struct rbe_catalog_version *ret, const char *from, const char *text)
+{
+    const struct rbe_catalog_advice *last = ret->n_advice ? &ret->advice[ret->n_advice - 1] : NULL;
+
+    if (!last || strcmp(last->from, from) != 0 || strcmp(last->text, text) != 0)
+        ret->advice[ret->n_advice++] = (struct rbe_catalog_advice){from, text};
+}
+
+/* Room for n more. */
+static void *grown(struct rbe_arena *arena, const void *v, size_t count, size_t n, size_t size)
+{
+    void *all = rbe_arena_alloc_array(arena, count + n, size);
+
+    if (count)
+        memcpy(all, v, count * size);
+    return all;
+}
+
+/* What is to be said of the jobs that lead to a package. */
+static enum rbe_code find_sayings(struct rbe_app *app, const struct rbe_package *target, struct rbe_arena *arena,
+                                  struct rbe_catalog_version *ret, struct rbe_err *e)
 {
     struct rbe_job *jobs;
-    int64_t said_of = 0;
     size_t n;
 
     RBE_TRY(rbe_job_ended(app->store, target->id, arena, &jobs, &n, e));
-    struct rbe_catalog_advice *all = rbe_arena_alloc_array(arena, ret->n_advice + n, sizeof(*all));
-
-    if (ret->n_advice)
-        memcpy(all, ret->advice, ret->n_advice * sizeof(*all));
-    ret->advice = all;
+    ret->advice = grown(arena, ret->advice, ret->n_advice, n, sizeof(*ret->advice));
+    ret->failures = grown(arena, ret->failures, ret->n_failures, n, sizeof(*ret->failures));
     for (size_t i = 0; i < n; i++) {
-        const char *text = rbe_delta_advice(jobs[i].note);
+        const bool failed = jobs[i].state == RBE_JOB_FAILED;
+        const char *text = failed ? jobs[i].note : rbe_delta_advice(jobs[i].note);
         struct rbe_package_origin source;
         bool found;
 
-        if (!text || (said_of == jobs[i].source && strcmp(all[ret->n_advice - 1].text, text) == 0))
+        if (!text)
             continue;
         RBE_TRY(rbe_package_find_origin(app->store, jobs[i].source, arena, &source, &found, e));
-        all[ret->n_advice++] = (struct rbe_catalog_advice){found ? source.version_name : "", text};
-        said_of = jobs[i].source;
+        const char *from = found ? source.version_name : "";
+        if (failed)
+            ret->failures[ret->n_failures++] =
+                (struct rbe_catalog_failure){jobs[i].id, from, (enum rbe_format)jobs[i].format, text};
+        else
+            put_advice(ret, from, text);
     }
     return RBE_OK;
 }
@@ -152,7 +172,7 @@ enum rbe_code rbe_catalog_version(struct rbe_app *app, const char *rid, const ch
     RBE_TRY(find_packages(app, rid, name, arena, ret, e));
     for (size_t i = 0; i < ret->n; i++)
         if (ret->packages[i].package.format == RBE_FORMAT_FULL)
-            RBE_TRY(advise(app, &ret->packages[i].package, arena, ret, e));
+            RBE_TRY(find_sayings(app, &ret->packages[i].package, arena, ret, e));
     return RBE_OK;
 }
 

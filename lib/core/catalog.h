@@ -46,6 +46,13 @@ struct rbe_catalog_advice {
     const char *from;            /* version name */
     const char *text;
 };
+/* A package that could not be built. */
+struct rbe_catalog_failure {
+    int64_t job;
+    const char *from;            /* version name */
+    enum rbe_format format;
+    const char *reason;
+};
 struct rbe_catalog_version {
     struct rbe_resource resource;
     struct rbe_version version;
@@ -53,6 +60,8 @@ struct rbe_catalog_version {
     size_t n;
     struct rbe_catalog_advice *advice;
     size_t n_advice;
+    struct rbe_catalog_failure *failures;
+    size_t n_failures;
 };
 enum rbe_code rbe_catalog_version(struct rbe_app *app, const char *rid, const char *name, struct rbe_arena *arena,
                                   struct rbe_catalog_version *ret, struct rbe_err *e) RBE_MUST_USE;

@@ -178,6 +178,16 @@ static void tell(void *arg, const char *doing)
         return;
 }
 
+/* What is made of the same input is the same, so a package that failed its proof would fail it again. */
+static enum rbe_code proved(enum rbe_code code, struct rbe_err *e)
+{
+    if (code != RBE_FAULT)
+        return code;
+    if (e)
+        e->code = RBE_REFUSED;
+    return RBE_REFUSED;
+}
+
 /* *ret_useless: NULL, or why it is not worth it. */
 static enum rbe_code make_delta(struct making *m, const char **ret_useless, struct rbe_err *e)
 {
@@ -214,7 +224,7 @@ static enum rbe_code make_delta(struct making *m, const char **ret_useless, stru
     if (end.useless)
         return RBE_OK;
     tell(m, "proving");
-    return rbe_deltapack_prove(&d, e);
+    return proved(rbe_deltapack_prove(&d, e), e);
 }
 
 static enum rbe_code make_files(const struct making *m, struct rbe_err *e)
@@ -225,7 +235,7 @@ static enum rbe_code make_files(const struct making *m, struct rbe_err *e)
                                 .memory_bytes = memory > RBE_BUILD_PROCESS ? memory - RBE_BUILD_PROCESS : 0};
 
     RBE_TRY(rbe_build_files(&b, e));
-    return rbe_build_prove(&b, e);
+    return proved(rbe_build_prove(&b, e), e);
 }
 
 static enum rbe_code make_file(struct making *m, const char **ret_useless, struct rbe_err *e)

@@ -186,7 +186,19 @@ static enum rbe_code advise(struct packing *p, struct rbe_err *e)
 
 /* ---- the trial ---- */
 
-static const char too_large[] = "too large for batch.cpu_seconds and batch.memory_bytes";
+/* What a budget is short of: an admin can give more, or want no such deltas. */
+static enum rbe_code too_little(const struct packing *p, const char *what, const struct rbe_engine_cost *need, struct rbe_err *e)
+{
+    const struct rbe_encoder *has = &p->d->encoder;
+
+    if (need->memory_bytes > has->memory_bytes)
+        return rbe_fail(e, RBE_REFUSED, "%s: not built: %s takes %llu MiB, and batch.memory_bytes is %llu MiB",
+                        p->d->engine->name, what, (unsigned long long)(need->memory_bytes >> 20) + 1,
+                        (unsigned long long)(has->memory_bytes >> 20));
+    return rbe_fail(e, RBE_REFUSED, "%s: not built: %s takes up to %llu s, and batch.cpu_seconds is %llu s",
+                    p->d->engine->name, what, (unsigned long long)(need->cpu_ms / 1000) + 1,
+                    (unsigned long long)has->cpu_seconds);
+}
 
 /* Where pieces of the trial end: behind each large file, and behind enough small ones. Returns how many. */
 static size_t cut(const struct rbe_solid_side *side, uint64_t *ends, size_t *first)
@@ -239,12 +251,13 @@ static enum rbe_code try_all(struct packing *p, struct rbe_err *e)
     uint64_t baseline = p->d->baseline;
 
     tell(p->d, "trial");
-    for (size_t i = 0; i < p->solid.n_groups; i++)
-        if (rbe_engine_zstd_cost(p->solid.groups[i].source.bytes, p->solid.groups[i].target.bytes, 0).memory_bytes >
-            p->d->encoder.memory_bytes) {
-            p->ret->useless = too_large;
-            return RBE_OK;
-        }
+    for (size_t i = 0; i < p->solid.n_groups; i++) {
+        const struct rbe_solid_group *g = &p->solid.groups[i];
+        const struct rbe_engine_cost cost = rbe_engine_zstd_cost(g->source.bytes, g->target.bytes, 0);
+
+        if (cost.memory_bytes > p->d->encoder.memory_bytes)
+            return too_little(p, "a trial", &cost, e);
+    }
     p->apart = rbe_arena_alloc_array(p->arena, p->d->to->n, sizeof(*p->apart));
     for (size_t i = 0; i < p->solid.n_groups; i++)
         RBE_TRY(try_group(p, i, e));
@@ -256,31 +269,34 @@ static enum rbe_code try_all(struct packing *p, struct rbe_err *e)
 
 /* ---- the choice ---- */
 
-static bool affordable(const struct packing *p, int effort)
+/* Of all groups: their time, one after the other, and the most memory of one. */
+static struct rbe_engine_cost cost_of(const struct packing *p, int effort)
 {
-    const struct rbe_deltapack *d = p->d;
-    uint64_t cpu_ms = 0;
+    struct rbe_engine_cost all = {0};
 
     for (size_t i = 0; i < p->solid.n_groups; i++) {
         const struct rbe_solid_group *g = &p->solid.groups[i];
-        struct rbe_engine_cost cost = d->engine->cost(g->source.bytes, g->target.bytes, effort);
+        const struct rbe_engine_cost one = p->d->engine->cost(g->source.bytes, g->target.bytes, effort);
 
-        cpu_ms += cost.cpu_ms;
-        if (cost.memory_bytes > d->encoder.memory_bytes)
-            return false;
+        all.cpu_ms += one.cpu_ms;
+        if (one.memory_bytes > all.memory_bytes)
+            all.memory_bytes = one.memory_bytes;
     }
-    return cpu_ms <= d->encoder.cpu_seconds * 1000;
+    return all;
 }
 
-static void choose(struct packing *p)
+static enum rbe_code choose(struct packing *p, struct rbe_err *e)
 {
-    int effort = p->d->engine->efforts - 1;
+    const struct rbe_encoder *has = &p->d->encoder;
+    struct rbe_engine_cost cost = {0};
 
-    while (effort >= 0 && !affordable(p, effort))
-        effort--;
-    p->ret->effort = effort;
-    if (effort < 0)
-        p->ret->useless = too_large;
+    for (int effort = p->d->engine->efforts - 1; effort >= 0; effort--) {
+        cost = cost_of(p, effort);
+        p->ret->effort = effort;
+        if (cost.memory_bytes <= has->memory_bytes && cost.cpu_ms <= has->cpu_seconds * 1000)
+            return RBE_OK;
+    }
+    return too_little(p, "the least effort", &cost, e);
 }
 
 static enum rbe_code encode_all(struct packing *p, struct rbe_err *e)
@@ -393,9 +409,7 @@ static enum rbe_code build(struct packing *p, struct rbe_err *e)
         compose(p);
         RBE_TRY(lay_out(p, e));
     }
-    choose(p);
-    if (p->ret->useless)
-        return RBE_OK;
+    RBE_TRY(choose(p, e));
     RBE_TRY(encode_all(p, e));
     return write_out(p, e);
 }

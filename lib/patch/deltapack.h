@@ -6,7 +6,7 @@
  *
  * The trial compresses each group by zstd at its least effort. It tells whether a delta is worth it at all, and which
  * files gain nothing and so come whole. The effort of the real thing follows from the sizes alone (rbe_engine's cost): the
- * greatest that stays within the budget.
+ * greatest that stays within the budget. Where not even the least does, there is no package: RBE_REFUSED, saying what it takes.
  */
 #ifndef RBE_PATCH_DELTAPACK_H
 #define RBE_PATCH_DELTAPACK_H

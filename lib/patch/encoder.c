@@ -22,6 +22,9 @@ static enum rbe_code killed(const struct rbe_encoder *how, const struct rbe_engi
     if (out_of_time(end, how->cpu_seconds))
         return rbe_fail(e, RBE_REFUSED, "%s: stopped after %llu seconds of CPU time", engine->name,
                         (unsigned long long)how->cpu_seconds);
+    /* So ends what gets no memory (lib/base/mem, libzstd). */
+    if (end->signal == SIGABRT)
+        return rbe_fail(e, RBE_REFUSED, "%s: stopped for want of memory, or by a fault of its own (SIGABRT)", engine->name);
     if (end->signal == SIGKILL || end->signal == SIGTERM)
         return rbe_fail(e, RBE_UNAVAILABLE, "%s: the encoder was stopped by SIG%s", engine->name, name);
     return rbe_fail(e, RBE_FAULT, "%s: the encoder was killed by SIG%s", engine->name, name ? name : "?");
@@ -48,6 +51,7 @@ enum rbe_code rbe_encoder_run(const struct rbe_encoder *how, const struct rbe_en
     if (end.signal)
         return killed(how, engine, &end, e);
     if (end.exit != 0)
-        return rbe_fail(e, RBE_FAULT, "%s: %.400s", engine->name, rbe_str_text(&errors));
+        return rbe_fail(e, end.exit == RBE_ENCODER_MET ? RBE_REFUSED : RBE_FAULT, "%s: %.400s", engine->name,
+                        rbe_str_text(&errors));
     return RBE_OK;
 }

@@ -14,8 +14,11 @@ struct rbe_encoder {
 struct rbe_encoder_end {
     uint64_t cpu_ms, rss_bytes;
 };
-/* Out of time: RBE_REFUSED, because another try would end there again. Killed from outside: RBE_UNAVAILABLE. Any other
- * failure, want of memory among them: RBE_FAULT. */
+/* How rbe-encode exits when an engine met a limit (RBE_REFUSED). */
+enum { RBE_ENCODER_MET = 3 };
+
+/* Out of time or memory: RBE_REFUSED, because another try would end there again. Killed from outside: RBE_UNAVAILABLE. Any
+ * other failure: RBE_FAULT. */
 enum rbe_code rbe_encoder_run(const struct rbe_encoder *how, const struct rbe_engine *engine,
                               const struct rbe_engine_encode *t, struct rbe_encoder_end *ret, struct rbe_err *e)
     RBE_MUST_USE;

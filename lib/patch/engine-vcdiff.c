@@ -1,7 +1,10 @@
 #include "lib/patch/engine-vcdiff.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "lib/patch/vcdiff.h"
@@ -11,6 +14,7 @@
 #include "lib/wrap/xz.h"
 
 enum { BUFFER_LEAST = 1 << 20, PROGRAM_MEMORY = 160 << 20, INDEX_FACTOR = 3 };
+#define BUFFER_MOST (UINT64_C(2) << 30)
 
 /* Levels of xdelta3 that are tried, and nanoseconds a byte, about twice what a common machine takes; xz has its share in those
  * of target. Its greatest level finds the most in code, and a lower one settles better where little has changed, so both are
@@ -23,14 +27,57 @@ static const struct {
     {"96", 100, 700},
 };
 
-/* xdelta3 looks for matches in a buffer of the source, which takes a power of two. */
+/* xdelta3 looks for matches in a buffer of the source, which takes a power of two, and not more than it knows. */
 static uint64_t buffer_for(uint64_t source)
 {
     uint64_t n = BUFFER_LEAST;
 
-    while (n < source)
+    while (n < source && n < BUFFER_MOST)
         n *= 2;
     return n;
+}
+
+/* A limit of CPU time counts for each process alone, and shall hold for this one and what it runs together. 0 for none. */
+static uint64_t seconds_left(void)
+{
+    static const int who[] = {RUSAGE_SELF, RUSAGE_CHILDREN};
+    struct rlimit limit;
+    struct rusage used;
+    uint64_t spent = 0;
+
+    if (getrlimit(RLIMIT_CPU, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return 0;
+    for (size_t i = 0; i < RBE_COUNT(who); i++)
+        if (getrusage(who[i], &used) == 0)
+            spent += (uint64_t)used.ru_utime.tv_sec + (uint64_t)used.ru_stime.tv_sec;
+    return spent < limit.rlim_cur ? limit.rlim_cur - spent : 1;
+}
+
+/* The last line. */
+static const char *last_of(struct rbe_str *errors)
+{
+    while (errors->len && errors->s[errors->len - 1] == '\n')
+        errors->s[--errors->len] = '\0';
+    const char *text = rbe_str_text(errors), *newline = strrchr(text, '\n');
+
+    return newline ? newline + 1 : text;
+}
+
+/* At its hard limit of CPU time the kernel sends SIGKILL. What it says of memory it says in so many words. */
+static enum rbe_code ended(const struct rbe_child *child, const struct rbe_child_end *end, struct rbe_str *errors,
+                           struct rbe_err *e)
+{
+    const char *said = last_of(errors);
+    bool over = child->cpu_seconds && end->cpu_ns / 1000000000u + 1 >= child->cpu_seconds;
+
+    if (end->signal == SIGXCPU || (end->signal == SIGKILL && over))
+        return rbe_fail(e, RBE_REFUSED, "xdelta3 was stopped at the limit of CPU time");
+    if (end->signal)
+        return rbe_fail(e, RBE_FAULT, "xdelta3 was stopped by signal %d", end->signal);
+    if (end->exit == 0)
+        return RBE_OK;
+    return rbe_fail(e, strstr(said, "out of memory") ? RBE_REFUSED : RBE_FAULT, "xdelta3 failed with status %d: %.200s",
+                    end->exit, said);
 }
 
 /* -A no application header, -n no checksums of windows, -S none no secondary compression: all three are extensions. -I 0
@@ -41,16 +88,12 @@ static enum rbe_code run_program(const struct rbe_engine_encode *t, char name, u
     char level[] = {'-', name, '\0'}, buffer[24];
     const char *const argv[] = {"xdelta3", "-e", "-f",   level,     "-I",      "0",       "-A",    "-n", "-S",
                                 "none",    "-B", buffer, "-s",      t->source, t->target, t->work, NULL};
-    const struct rbe_child child = {.argv = argv, .pass_fd = -1, .out_max = 1 << 16};
+    const struct rbe_child child = {.argv = argv, .pass_fd = -1, .cpu_seconds = seconds_left(), .out_max = 1 << 16};
     struct rbe_child_end end;
 
     (void)snprintf(buffer, sizeof(buffer), "%llu", (unsigned long long)buffer_for(source));
     RBE_TRY(rbe_child_run(&child, &out, &errors, &end, e));
-    if (end.signal)
-        return rbe_fail(e, RBE_FAULT, "xdelta3 was stopped by signal %d", end.signal);
-    if (end.exit != 0)
-        return rbe_fail(e, RBE_FAULT, "xdelta3 failed with status %d: %.200s", end.exit, rbe_str_text(&errors));
-    return RBE_OK;
+    return ended(&child, &end, &errors, e);
 }
 
 /* Packs what the program made into a file of that name, and tells its size. */

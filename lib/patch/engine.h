@@ -2,7 +2,7 @@
  *
  * An engine knows nothing of trees: it makes a patch from one file (the source: old files, one behind the other) to
  * another (the target), and undoes it. How hard it tries is an index into its own table of efforts, from 0, the fastest;
- * rbe_engine_choose picks one by the sizes alone, so that the choice hangs neither on the machine nor on its load.
+ * lib/patch/deltapack picks one by the sizes alone, so that the choice hangs neither on the machine nor on its load.
  */
 #ifndef RBE_PATCH_ENGINE_H
 #define RBE_PATCH_ENGINE_H
@@ -31,7 +31,7 @@ struct rbe_engine {
     const char *name;            /* as delta=, patch_format and changes.json say it */
     const char *ending;          /* of a patch's name: delta/0.<ending> */
     int efforts;
-    /* RBE_FAULT when it does not come through, whatever the reason. */
+    /* RBE_REFUSED when it met a limit of this process (RLIMIT_CPU, RLIMIT_AS), else RBE_FAULT when it does not come through. */
     enum rbe_code (*encode)(const struct rbe_engine_encode *t, struct rbe_err *e);
     /* A patch that does not fit: RBE_INVALID, field "patch". out_fd's content is undefined then. */
     enum rbe_code (*decode)(const struct rbe_engine_decode *t, struct rbe_err *e);

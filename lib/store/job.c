@@ -322,7 +322,7 @@ enum rbe_code rbe_job_ended(struct rbe_store *s, int64_t target, struct rbe_aren
 {
     void *rows;
 
-    RBE_TRY(rbe_sql_list(s, RBE_SQL_JOB_DONE, RBE_DB_VALUES(rbe_db_int(target)), read_job, sizeof(**ret), arena, &rows, ret_n,
+    RBE_TRY(rbe_sql_list(s, RBE_SQL_JOB_ENDED, RBE_DB_VALUES(rbe_db_int(target)), read_job, sizeof(**ret), arena, &rows, ret_n,
                          e));
     *ret = rows;
     return RBE_OK;

@@ -80,7 +80,7 @@ enum rbe_code rbe_job_least(struct rbe_store *s, int64_t target, int format, int
 /* The patch jobs of a target and format that are done and below that weight. */
 enum rbe_code rbe_job_built(struct rbe_store *s, int64_t target, int format, int64_t below, struct rbe_arena *arena,
                             struct rbe_job **ret, size_t *ret_n, struct rbe_err *e) RBE_MUST_USE;
-/* All of them that are done, by source and format. */
+/* All of them that are done or failed, by source and format. */
 enum rbe_code rbe_job_ended(struct rbe_store *s, int64_t target, struct rbe_arena *arena, struct rbe_job **ret, size_t *ret_n,
                             struct rbe_err *e) RBE_MUST_USE;
 /* Forgets the patch jobs of a pair that nobody is at; in a transaction. */

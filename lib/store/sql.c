@@ -325,8 +325,9 @@ static const struct rbe_sql_text texts[RBE_SQL_MAX] = {
     [RBE_SQL_JOB_BUILT] =
         USAGE("job built", "SELECT " JOB " FROM job WHERE target = ?1 AND kind = 0 AND format = ?2 AND state = 2 "
                            "AND weight < ?3 ORDER BY id"),
-    [RBE_SQL_JOB_DONE] =
-        USAGE("job done", "SELECT " JOB " FROM job WHERE target = ?1 AND kind = 0 AND state = 2 ORDER BY source, format"),
+    [RBE_SQL_JOB_ENDED] =
+        USAGE("job ended", "SELECT " JOB " FROM job WHERE target = ?1 AND kind = 0 AND state IN (2, 3) "
+                           "ORDER BY source, format"),
     [RBE_SQL_JOB_DROP] =
         USAGE("job drop", "DELETE FROM job WHERE id = ?1 AND state = 1 AND host = ?2 AND pid = ?3 AND start = ?4 "
                           "AND tries = ?5"),

@@ -82,7 +82,7 @@ enum rbe_code rbe_xz_pack(int in_fd, int out_fd, struct rbe_err *e)
     x->z.next_out = x->out;
     x->z.avail_out = CHUNK;
     if (lzma_stream_encoder(&x->z, filters, LZMA_CHECK_CRC32) != LZMA_OK)
-        return rbe_fail(e, RBE_FAULT, "xz: packing does not fit in the memory allowed");
+        return rbe_fail(e, RBE_REFUSED, "xz: packing does not fit in the memory allowed");
     while (code == RBE_OK && !end)
         code = pack_some(x, &end, e);
     lzma_end(&x->z);

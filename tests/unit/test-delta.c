@@ -167,8 +167,9 @@ static void test_delta_too_large(void **state)
     const char *note;
 
     s->settings.batch.memory_bytes = 1 << 20;
-    build_delta(s, &two, &one, RBE_FORMAT_ZSTD, &note);
-    assert_non_null(strstr(note, "too large for batch.cpu_seconds and batch.memory_bytes"));
+    struct rbe_job j = {.kind = RBE_JOB_PATCH, .target = two.id, .source = one.id, .format = RBE_FORMAT_ZSTD};
+    expect(s, RBE_REFUSED, rbe_delta_build(s->app, &j, &s->arena, &note, &s->err));
+    assert_non_null(strstr(note, "not built: a trial takes "));
     assert_tmp_empty(s);
 }
 
