@@ -271,10 +271,7 @@ static bool note_block(struct finding *f, unsigned unused_bits)
 
     if (b->n > FEW + f->z.total_out / LEAST)
         return false;
-    if (b->n == f->room) {
-        f->room = f->room ? 2 * f->room : FEW;
-        b->v = rbe_realloc(b->v, f->room * sizeof(*b->v));
-    }
+    b->v = rbe_grow(b->v, b->n, &f->room, sizeof(*b->v));
     b->v[b->n++] = (struct rbe_block){.bit = f->head_bits + in, .at = f->z.total_out};
     return true;
 }

@@ -231,16 +231,11 @@ enum rbe_code rbe_tarw_write(struct rbe_tarw *w, const void *p, size_t n, struct
 
 static void note_run(struct rbe_tarw *w, const struct rbe_arc *from)
 {
-    enum { FEW = 16 };
-
     if (!w->source)
         w->source = from;
     if (!w->whole || from != w->source || w->left == 0)
         return;
-    if (w->n_runs == w->runs_room) {
-        w->runs_room = w->runs_room ? 2 * w->runs_room : FEW;
-        w->runs = rbe_realloc(w->runs, w->runs_room * sizeof(*w->runs));
-    }
+    w->runs = rbe_grow(w->runs, w->n_runs, &w->runs_room, sizeof(*w->runs));
     w->runs[w->n_runs++] = (struct rbe_regzip_run){.from = rbe_arc_data_at(from), .to = w->whole_n, .n = w->left};
 }
 
