@@ -1,6 +1,6 @@
 # The services, under a systemd that boots in an empty root: the Debian package starts them when it is installed, upgrades them
-# under requests that are all answered, and stops them when it goes; and what share/doc/install.md says of nginx with the services, of
-# lighttpd and of Apache with cron works as written.
+# under requests that are all answered, and stops them when it goes; and what its README.Debian and share/doc/install.md say of nginx,
+# Apache and lighttpd, with the services and, where these start the programs, with cron, works as written.
 use strict;
 use warnings;
 use lib 'tests/lib';
@@ -16,7 +16,8 @@ my $dir = tempdir(CLEANUP => 1);
 my $root = "$dir/root";
 make_root($root);
 sub in_root { my ($what, $command) = @_; must($what, 'chroot', $root, 'env', '-i', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'DEBIAN_FRONTEND=noninteractive', 'sh', '-e', '-c', $command) }
-in_root('a system with systemd and nginx', 'apt-get -q update && apt-get -q -y install --no-install-recommends systemd systemd-sysv nginx-light curl && rm -f /etc/nginx/sites-enabled/default');
+in_root('a system with systemd and web servers', 'apt-get -q update && apt-get -q -y install --no-install-recommends systemd systemd-sysv curl cron nginx'
+    . ' lighttpd apache2 libapache2-mod-fcgid && systemctl disable nginx lighttpd apache2');
 my ($status, $said) = boot($root, "systemctl is-system-running --wait\nexit 42\n");
 plan skip_all => 'systemd does not boot here: ' . substr $said, -300 if $status != 42;
 
@@ -55,24 +56,25 @@ until answer=$(curl -fsS 'http://127.0.0.1/resources/app/latest?current=1') && c
     tries=$((tries + 1)); [ $tries -lt 400 ] || { echo "$answer"; exit 1; }
     sleep 0.2
 done
+get() {
 url=$(echo "$answer" | sed 's/.*"download_url":"\([^"]*\)".*/\1/; s|^https://updates.example.com|http://127.0.0.1|')
 curl -fsS -o /got "$url"
 echo "$answer" | grep "\"file_hash\":\"sha256:$(sha256sum < /got | cut -d' ' -f1)\""
+}
+get
 rbe-admin verify
 SH
 
-# ---- the package ----
+# ---- the package, as debian/README.Debian has it ----
 
+my %package = map { $_ => (Rbe::Shell::blocks(slurp('debian/README.Debian'), $_))[0] } qw(nginx Apache lighttpd);
 ($status, $said) = boot($root, <<"SH");
 $begin
 export DEBIAN_FRONTEND=noninteractive
 dpkg -i /rbe.deb
 systemctl is-active $units
 systemctl is-enabled $units
-cp /usr/share/doc/rbe/examples/nginx.conf /etc/nginx/conf.d/rbe.conf
-printf 'storage:\\n  sendfile: x-accel\\n' > /etc/rbe/rbe.local.yaml
-# It has got another group.
-systemctl restart nginx
+$package{nginx}
 $works
 systemctl is-active rbe-latest.service rbe-download.service rbe-admin.service rbe-health.service
 # Requests do not cease while it is upgraded; the sockets stay.
@@ -98,6 +100,17 @@ systemctl enable --now rbe-batch-run.timer
 rbe-admin version publish app 3 /1.tar.gz --old-version 2
 systemctl start rbe-batch-run.service
 curl -fsS 'http://127.0.0.1/resources/app/latest?current=2' | grep '"update_type":"incremental"'
+# Other web servers in its place.
+systemctl stop nginx
+rm /etc/rbe/rbe.local.yaml
+$package{Apache}
+answer=\$(\$curl http://127.0.0.1/resources/app/latest)
+get
+systemctl stop apache2
+$package{lighttpd}
+answer=\$(\$curl http://127.0.0.1/resources/app/latest)
+get
+systemctl stop lighttpd
 if systemctl --failed --no-legend 'rbe-*' | grep .; then exit 1; fi
 dpkg --purge rbe
 if getent passwd rbe || systemctl list-units --all --no-legend 'rbe-*' | grep -v not-found || ls /etc/systemd/system/*/rbe-*; then exit 1; fi
@@ -109,16 +122,15 @@ like $said, qr/^\s*\d+ good$/m, 'all the time';
 
 # ---- make install, as share/doc/install.md has it ----
 
-run('rm', '-rf', map { "$root/$_" } qw(stop asked etc/nginx/conf.d/rbe.conf));
+run('rm', '-rf', map { "$root/$_" } qw(stop asked));
 must('make install', 'env', '-u', 'MAKEFLAGS', 'make', '-s', 'B=' . Rbe::Test::build_dir(), "DESTDIR=$root", 'install');
-in_root('other web servers, and cron', 'apt-get -q -y install --no-install-recommends lighttpd apache2 libapache2-mod-fcgid cron'
-    . ' && systemctl disable nginx lighttpd apache2');
 my $doc = slurp('share/doc/install.md');
 # Packages are there: the system that boots has no network.
 my $blocks = sub { return map { s/^apt-get .*\n//mgr } Rbe::Shell::blocks($doc, @_) };
 my @configure = $blocks->('Configure');
-my ($services, $nginx, $proxy, $elsewhere) = $blocks->('Behind nginx, with systemd\'s services');
+my ($services, $group) = $blocks->('With systemd\'s services');
 my ($cron) = $blocks->('Build incremental packages');
+my ($elsewhere) = $blocks->('Other places');
 my (undef, undef, $restart) = $blocks->('Upgrading');
 
 # On a new installation.
@@ -130,15 +142,11 @@ sub as_written {
     is $status, 42, $what or diag $said;
 }
 
-as_written('nginx with the services of systemd', <<"SH");
-$services
-$nginx
-$works
-systemctl is-active $units
+# And what else an admin may do.
+my %more = (nginx => <<"SH", Apache => "a2dismod proxy_fcgi\n", lighttpd => "systemctl disable $units\n");
 before=\$(systemctl show -P MainPID rbe-latest.service)
 $restart
 test \$(systemctl show -P MainPID rbe-latest.service) != \$before
-# Data in another place.
 cp -a /var/lib/rbe /srv/rbe
 sed -i 's|^instance:|&\\n  data_dir: /srv/rbe|' /usr/local/etc/rbe/rbe.local.yaml
 $elsewhere
@@ -146,27 +154,22 @@ $restart
 curl -fsS -H "Authorization: Bearer \$token" -F version_name=3 -F file=\@/1.tar.gz http://127.0.0.1/resources/app/versions
 test \$(find /srv/rbe/packages -type f -newer /srv/rbe -name '*-3-*' | wc -l) = 1
 SH
-as_written('Apache with the services of systemd', <<"SH");
-$services
-$proxy
-$works
-a2dismod proxy_fcgi
-systemctl disable --now $units
-SH
-for my $case (['lighttpd', 'lighttpd'], ['Apache', 'apache2']) {
-    my ($name, $service) = @$case;
+as_written("$_ with the services", join "\n", $services, $group, $blocks->($_), $works, "systemctl is-active $units", $more{$_}) for qw(nginx Apache lighttpd);
+
+my %service = (lighttpd => 'lighttpd', Apache => 'apache2');
+for my $name (sort keys %service) {
     my ($behind) = $blocks->("Behind $name");
     as_written("$name starts the programs", <<"SH");
 $behind
 $cron
 $works
 # What rotates its logs does this.
-systemctl reload $service
+systemctl reload $service{$name}
 sleep 2
 \$curl http://127.0.0.1/resources/app/latest
-systemctl restart $service
+systemctl restart $service{$name}
 \$curl http://127.0.0.1/resources/app/latest
-systemctl stop $service
+systemctl stop $service{$name}
 if ls -l /proc/[0-9]*/exe | grep '[.]fcgi'; then exit 1; fi
 SH
 }

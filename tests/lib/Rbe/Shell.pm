@@ -6,10 +6,12 @@ use warnings;
 use Rbe::Test qw(run);
 use Test::More;
 
+# A section with those below it.
 sub section {
     my ($doc, $heading) = @_;
-    my ($text) = $doc =~ /^##+ \Q$heading\E[^\n]*\n(.*?)(?=^##? |\z)/ms or die "no section $heading";
-    return $text;
+    my ($marks, $text) = $doc =~ /^(##+) \Q$heading\E[^\n]*\n(.*)/ms or die "no section $heading";
+    my $level = length $marks;
+    return $text =~ s/^#{1,$level} .*//msr;
 }
 
 # Blocks indented by four spaces, each undone; a list item's own text is indented by less.
