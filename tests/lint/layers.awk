@@ -1,4 +1,4 @@
-# Who may include whom; a third-party header in one file of lib only; SQL only in lib/store and schema.
+# Who may include whom; a third-party header in one file of lib only; SQL only in lib/store and schema; headers that nobody includes.
 
 BEGIN {
     may["base"] = "base"
@@ -56,7 +56,16 @@ function allowed(from, to, room, to_room, n, list, i) {
     return 0
 }
 
-FNR == 1 { room = room_of(FILENAME) }
+FNR == 1 {
+    room = room_of(FILENAME)
+    # Those below include/ are for applications.
+    if (FILENAME ~ /\.h$/ && room != "include")
+        header[FILENAME] = 1
+}
+/^#include "/ {
+    split($2, quoted, "\"")
+    included[quoted[2]] = 1
+}
 room == "tests" { next }
 
 /^#include "/ {
@@ -84,4 +93,10 @@ room == "tests" { next }
 room != "store" && /"[^"]*(SELECT .* FROM|INSERT INTO|DELETE FROM|UPDATE [a-z]+ SET|CREATE TABLE|PRAGMA |BEGIN IMMEDIATE)/ {
     if (FILENAME !~ /^lib\/wrap\/db\.c$/)
         printf "%s:%d: SQL outside lib/store and schema\n", FILENAME, FNR
+}
+
+END {
+    for (path in header)
+        if (!(path in included))
+            printf "%s: nobody includes it\n", path
 }

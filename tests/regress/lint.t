@@ -26,6 +26,10 @@ my %bad = (
     'lib/base/n.c' => ["\tint x;\n", qr{a tab}],
     'lib/base/o.c' => ["/* TODO */\n", qr{unfinished}],
     'lib/base/p.c' => ["int x;\n" x 1001, qr{1001 lines, more than 1000}],
+    'lib/base/r.h' => ["int r(void);\n", qr{nobody includes it}],
+    'tests/unit/s.h' => ["int s(void);\n", qr{nobody includes it}],
+    'tests/unit/t.h' => ["int t(void);\n", undef],
+    'tests/unit/test-t.c' => ["#include \"tests/unit/t.h\"\n", undef],
     'lib/store/q.c' => ["\n", undef],
     'lib/base/q.c' => ["\n", qr{q\.c: stands in two rooms}],
 );
