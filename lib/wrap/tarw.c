@@ -22,8 +22,9 @@ struct rbe_tarw {
     unsigned char *whole;            /* what is gathered to be packed at once, else NULL */
     size_t whole_n, whole_room;
     int fd;
-    const struct rbe_arc *source;    /* the reader whose blocks may be taken over, */
-    struct rbe_regzip_run *runs;     /* and what of it was copied */
+    const struct rbe_arc *reader;    /* the one whose blocks may be taken over, */
+    struct rbe_regzip_source source; /* what it read, */
+    struct rbe_regzip_run *runs;     /* and what of that was copied */
     size_t n_runs, runs_room;
     uint64_t left;                   /* data bytes still to come of the present entry */
     unsigned padding;                /* zeros to write behind them */
@@ -231,9 +232,9 @@ enum rbe_code rbe_tarw_write(struct rbe_tarw *w, const void *p, size_t n, struct
 
 static void note_run(struct rbe_tarw *w, const struct rbe_arc *from)
 {
-    if (!w->source)
-        w->source = from;
-    if (!w->whole || from != w->source || w->left == 0)
+    if (!w->reader && rbe_arc_whole(from, &w->source))
+        w->reader = from;
+    if (!w->whole || from != w->reader || w->left == 0)
         return;
     w->runs = rbe_grow(w->runs, w->n_runs, &w->runs_room, sizeof(*w->runs));
     w->runs[w->n_runs++] = (struct rbe_regzip_run){.from = rbe_arc_data_at(from), .to = w->whole_n, .n = w->left};
@@ -257,10 +258,8 @@ enum rbe_code rbe_tarw_copy(struct rbe_tarw *w, struct rbe_arc *from, struct rbe
 
 static enum rbe_code pack_whole(struct rbe_tarw *w, struct rbe_err *e)
 {
-    struct rbe_regzip_source source;
-
-    if (w->source && rbe_arc_whole(w->source, &source))
-        return rbe_regzip(w->fd, w->whole, w->whole_n, &source, w->runs, w->n_runs, e);
+    if (w->reader)
+        return rbe_regzip(w->fd, w->whole, w->whole_n, &w->source, w->runs, w->n_runs, e);
     return rbe_flate_gzip(w->fd, w->whole, w->whole_n, e);
 }
 

@@ -20,9 +20,9 @@ RBE_DEFINE_CLEANUP(tarw, struct rbe_tarw, rbe_tarw_free)
 /* Begins an entry (HARDLINK and SPECIAL are not written); its size bytes of data follow by rbe_tarw_write. */
 enum rbe_code rbe_tarw_add(struct rbe_tarw *w, const struct rbe_arc_entry *entry, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_tarw_write(struct rbe_tarw *w, const void *p, size_t n, struct rbe_err *e) RBE_MUST_USE;
-/* The entry's data out of a reader's present entry, none of which were read. Where the tar is gathered and the first such reader
- * was opened by rbe_arc_open_whole, what it read is taken over as it was packed (lib/wrap/regzip): that reader has to stay open
- * until rbe_tarw_finish. */
+/* The entry's data out of a reader's present entry, none of which were read. Where the tar is gathered, what comes from the first
+ * reader that has all in memory (rbe_arc_whole) is taken over as it was packed (lib/wrap/regzip): that one has to stay open until
+ * rbe_tarw_finish. */
 enum rbe_code rbe_tarw_copy(struct rbe_tarw *w, struct rbe_arc *from, struct rbe_err *e) RBE_MUST_USE;
 enum rbe_code rbe_tarw_finish(struct rbe_tarw *w, struct rbe_err *e) RBE_MUST_USE;
 

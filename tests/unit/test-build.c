@@ -14,7 +14,7 @@
 #include "lib/wrap/zipw.h"
 #include "tests/unit/trees.h"
 
-enum { ROUNDS = 5 };
+enum { ROUNDS = 5, MEMORY = 1 << 30 };
 
 /* A build with all that it needs. */
 struct job {
@@ -163,7 +163,7 @@ static void test_turned_kinds(void **state)
 /* With memory a tar.gz is unpacked and packed at once; the tar inside is the same. */
 static void test_whole(void **state)
 {
-    static const uint64_t memories[] = {0, 3000, 1 << 20, UINT64_C(1) << 30};
+    static const uint64_t memories[] = {0, 3000, 1 << 20, MEMORY};
 
     assert_int_equal(scratch_sh(TURNED, *state, NULL, NULL), 0);
     pack(*state, "new", &kinds[1], "full.pkg");
@@ -188,16 +188,21 @@ static void test_type(void **state)
     assert_int_equal(rbe_build_type(RBE_ARC_TAR_ZST), RBE_ARC_TAR_GZ);
 }
 
-/* Packs with a script of its own, builds, proves, applies; ret_list gets the names in the package. */
+/* Packs with a script of its own, builds, proves, applies; ret_list gets the names in the package. With memory it is the same. */
 static void special_pack(const char *dir, const char *script, const struct kind *kind, const char *glob,
                          struct rbe_str *ret_list)
 {
-    rbe_auto(job) struct job j;
+    rbe_auto(job) struct job j, whole;
     bool zip = kind->type == RBE_ARC_ZIP;
 
     assert_int_equal(scratch_sh(script, dir, NULL, NULL), 0);
     job_make(&j, dir, "full.pkg", kind->type, "patch", glob);
+    job_make(&whole, dir, "full.pkg", kind->type, "whole", glob);
+    whole.build.memory_bytes = MEMORY;
     build_and_prove(&j.build);
+    build_and_prove(&whole.build);
+    assert_int_equal(scratch_sh(zip ? "cd \"$1\"; cmp patch whole" : "cd \"$1\"; gzip -dc patch > tar; gzip -dc whole | cmp - tar", dir,
+                                NULL, NULL), 0);
     client_apply(dir, "patch", kind, zip ? "unzip -p \"$1\" changes.json" : "tar -xzOf \"$1\" changes.json");
     assert_int_equal(scratch_sh(zip ? "unzip -Z1 \"$1/patch\"" : "tar -tzf \"$1/patch\"", dir, NULL, ret_list), 0);
 }
@@ -283,6 +288,17 @@ static void test_hard_links(void **state)
     job_make(&again, *state, "full.pkg", RBE_ARC_TAR_GZ, "again", NULL);
     build_and_prove(&again.build);
     assert_int_equal(scratch_sh("cd \"$1\"; cmp patch again; ! tar -tvzf patch | grep ^h", *state, NULL, NULL), 0);
+}
+
+/* All data that are wanted come from the second look at the target, and none from the first. */
+static void test_hard_link_alone(void **state)
+{
+    rbe_auto(str) struct rbe_str list = {0};
+
+    assert_int_equal(scratch_sh("cd \"$1\"; mkdir old new; echo same > old/a; cp -p old/a new/a; ln new/a new/b",
+                                *state, NULL, NULL), 0);
+    special_pack(*state, "cd \"$1/new\"; tar -czf ../full.pkg a b", &kinds[1], NULL, &list);
+    assert_string_equal(list.s, "changes.json\nb\n");
 }
 
 /* Names in the target that are not in normal form come out as the manifest has them. */
@@ -478,6 +494,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_carried, trees_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_nothing_changed, trees_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_hard_links, trees_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_hard_link_alone, trees_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_zip_names_are_normal, trees_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_wrong_target, trees_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_broken_target, trees_setup, scratch_teardown),
