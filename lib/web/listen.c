@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -38,6 +39,18 @@ static enum rbe_code clear_way(const struct sockaddr_un *at, struct rbe_err *e)
     return RBE_OK;
 }
 
+/* Servers that start at the same moment come one after the other until this is closed, or one would take away what another has
+ * just put there. -1 where the directory cannot be opened: there is no order. */
+static int take_turn(const char *path)
+{
+    rbe_autofree char *dir = rbe_strndup(path, (size_t)(strrchr(path, '/') - path) + 1);
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    while (fd >= 0 && flock(fd, LOCK_EX) != 0 && errno == EINTR)
+        continue;
+    return fd;
+}
+
 /* Binds to a name of this process and moves it to its place when it listens: a socket that is seen can be connected to. */
 static enum rbe_code open_unix(const char *path, int *ret_fd, struct rbe_err *e)
 {
@@ -48,10 +61,13 @@ static enum rbe_code open_unix(const char *path, int *ret_fd, struct rbe_err *e)
         return rbe_fail(e, RBE_USAGE, "%s: longer than %d bytes, as a socket's path cannot be", path, PATH_MOST);
     memcpy(at.sun_path, path, len + 1);
     (void)snprintf(own.sun_path, sizeof(own.sun_path), "%s.%ld", path, (long)getpid());
+    rbe_autoclose int turn = take_turn(path);
     RBE_TRY(clear_way(&at, e));
     rbe_autoclose int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return rbe_fail_errno(e, "cannot make a socket");
+    /* left by one of the same number that was killed here */
+    (void)unlink(own.sun_path);
     mode_t before = umask(0117);
     int bound = bind(fd, (const struct sockaddr *)&own, sizeof(own));
     int why = errno;

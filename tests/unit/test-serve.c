@@ -460,6 +460,60 @@ static void idle_processes_stop_at_once(void **state)
     }
 }
 
+/* Waits for the beginning (or the end), tells whether it listens. */
+static void listen_when_told(int begin, int said, int end)
+{
+    struct rbe_err e = {0};
+    int fd = -1;
+    char mark = 0;
+
+    (void)!read(begin, &mark, 1);
+    mark = rbe_listen_open(sock, &fd, &e) == RBE_OK;
+    (void)!write(said, &mark, 1);
+    (void)!read(end, &mark, 1);
+}
+
+/* Of servers that start at the same moment one gets the place, whether a dead one's socket is in the way or nothing. */
+static void listening_at_once(void **state)
+{
+    enum { SERVERS = 6, ROUNDS = 60, TO_BEGIN, HAS_TRIED, TO_END, PIPES };
+
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        int p[PIPES][2], listening_n = 0;
+        char mark;
+
+        if (round % 2)
+            (void)unlink(sock);
+        for (int i = 0; i < PIPES; i++)
+            assert_int_equal(pipe(p[i]), 0);
+        for (int i = 0; i < SERVERS; i++) {
+            pid_t pid = fork();
+
+            assert_true(pid >= 0);
+            if (pid > 0)
+                continue;
+            (void)close(p[TO_BEGIN][1]);
+            (void)close(p[TO_END][1]);
+            listen_when_told(p[TO_BEGIN][0], p[HAS_TRIED][1], p[TO_END][0]);
+            _exit(0);
+        }
+        (void)close(p[TO_BEGIN][1]);
+        for (int i = 0; i < SERVERS; i++) {
+            assert_int_equal(read(p[HAS_TRIED][0], &mark, 1), 1);
+            listening_n += mark;
+        }
+        (void)close(p[TO_END][1]);
+        while (wait(NULL) > 0)
+            continue;
+        (void)close(p[TO_BEGIN][0]);
+        (void)close(p[HAS_TRIED][0]);
+        (void)close(p[HAS_TRIED][1]);
+        (void)close(p[TO_END][0]);
+        assert_int_equal(listening_n, 1);
+    }
+}
+
 static void listening(void **state)
 {
     struct rbe_err e = {0};
@@ -473,8 +527,11 @@ static void listening(void **state)
     assert_int_equal(rbe_listen_open(sock, &other, &e), RBE_REFUSED);
     assert_non_null(strstr(e.text, sock));
     (void)close(fd);
-    /* Left over by a dead server. */
+    /* Left over by a dead server, and by one that died on the way. */
+    rbe_autofree char *own = rbe_strfmt("%s.%ld", sock, (long)getpid());
+    assert_int_equal(link(sock, own), 0);
     assert_int_equal(rbe_listen_open(sock, &fd, &e), RBE_OK);
+    assert_int_equal(access(own, F_OK), -1);
     (void)close(fd);
     /* The longest path there may be, and one longer. */
     rbe_autofree char *longest = rbe_strfmt("%s/%0*d", dir, (int)(99 - strlen(dir) - 1), 0);
@@ -615,6 +672,7 @@ int main(void)
         cmocka_unit_test(a_worker_that_cannot_open_is_tried_again),
         cmocka_unit_test(idle_processes_stop_at_once),
         cmocka_unit_test(listening),
+        cmocka_unit_test(listening_at_once),
         cmocka_unit_test(passed_socket),
         cmocka_unit_test(plain_cgi),
     };
