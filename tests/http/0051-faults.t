@@ -94,6 +94,7 @@ SKIP: {
         my $rbe = shift;
         chmod 0755, $rbe->{dir};
         chown 45678, 45678, $rbe->{data} or die "chown: $!";
+        Rbe::Host::reach($rbe, 45678);
     };
 }
 

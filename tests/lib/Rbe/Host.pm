@@ -71,13 +71,19 @@ sub own_build {
     $rbe->{build} = $copy;
 }
 
-# What root's tests start must be able to reach programs and data as another user; programs in a place that is closed to others
-# are copied.
+# Programs in a place that is closed to the user of that number are copied.
+sub reach {
+    my ($rbe, $uid) = @_;
+    my @as = ('setpriv', "--reuid=$uid", "--regid=$uid", '--clear-groups');
+    own_build($rbe) if (run(@as, 'test', '-x', "$rbe->{build}/cgi-bin/latest.fcgi"))[0];
+}
+
+# What root's tests start must be able to reach programs and data as another user.
 sub open_up {
     my ($rbe) = @_;
-    my @as = ('setpriv', "--reuid=$user", "--regid=$user", '--clear-groups');
     chmod 0711, $rbe->{dir};
-    own_build($rbe) if $rbe->{own_build} || ($> == 0 && (run(@as, 'test', '-x', "$rbe->{build}/cgi-bin/latest.fcgi"))[0]);
+    if ($rbe->{own_build}) { own_build($rbe) }
+    elsif ($> == 0) { reach($rbe, $user) }
     make_path("$rbe->{data}/tmp", map { "$rbe->{dir}/$_" } qw(run/rbe run/lighttpd log/lighttpd log/apache2 log/nginx));
     give($rbe->{data}, map { "$rbe->{dir}/$_" } qw(run log));
 }
