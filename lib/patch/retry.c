@@ -78,5 +78,7 @@ enum rbe_code rbe_retry(struct rbe_retry *r, bool progress, struct rbe_err *e)
         return rbe_fail(e, RBE_UNAVAILABLE, "stopped");
     if (r->failed)
         r->next_ms = rbe_retry_longer(r->next_ms);
+    /* granted: what goes wrong from here on has other reasons */
+    e->retry_after = 0;
     return RBE_OK;
 }

@@ -112,6 +112,18 @@ static void test_asked(void **state)
     assert_true(least >= 300000 && most <= 330000 && least < most);
 }
 
+/* Nobody is told to wait once more, when what comes later fails for another reason or not at all. */
+static void test_granted(void **state)
+{
+    struct scene c = scene(3);
+
+    (void)state;
+    assert_int_equal(failed(&c, RBE_LIMITED, 1, false), RBE_OK);
+    assert_in_range(c.pause, 1000, 1100);
+    assert_int_equal(rbe_invalid(&c.err, "package", "broken", "is broken"), RBE_INVALID);
+    assert_int_equal(c.err.retry_after, 0);
+}
+
 static void test_asked_too_much(void **state)
 {
     static const struct {
@@ -142,7 +154,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pauses), cmocka_unit_test(test_tries), cmocka_unit_test(test_final),
-        cmocka_unit_test(test_asked), cmocka_unit_test(test_asked_too_much),
+        cmocka_unit_test(test_asked), cmocka_unit_test(test_granted), cmocka_unit_test(test_asked_too_much),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
