@@ -12,41 +12,29 @@
 
 enum { READ_STEP = 64 * 1024 };
 
-enum rbe_code rbe_file_write(int fd, const void *p, size_t n, struct rbe_err *e)
+/* From *offset on, or where the descriptor stands for NULL. */
+static enum rbe_code write_all(int fd, const char *p, size_t n, const uint64_t *offset, struct rbe_err *e)
 {
-    const char *at = p;
+    for (size_t done = 0; done < n;) {
+        ssize_t put = offset ? pwrite(fd, p + done, n - done, (off_t)(*offset + done)) : write(fd, p + done, n - done);
 
-    while (n > 0) {
-        ssize_t put = write(fd, at, n);
-
-        if (put < 0) {
-            if (errno == EINTR)
-                continue;
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
             return rbe_fail_errno(e, "cannot write");
-        }
-        at += put;
-        n -= (size_t)put;
+        done += (size_t)put;
     }
     return RBE_OK;
 }
 
+enum rbe_code rbe_file_write(int fd, const void *p, size_t n, struct rbe_err *e)
+{
+    return write_all(fd, p, n, NULL, e);
+}
+
 enum rbe_code rbe_file_write_at(int fd, const void *p, size_t n, uint64_t offset, struct rbe_err *e)
 {
-    const char *at = p;
-
-    while (n > 0) {
-        ssize_t put = pwrite(fd, at, n, (off_t)offset);
-
-        if (put < 0) {
-            if (errno == EINTR)
-                continue;
-            return rbe_fail_errno(e, "cannot write");
-        }
-        at += put;
-        n -= (size_t)put;
-        offset += (uint64_t)put;
-    }
-    return RBE_OK;
+    return write_all(fd, p, n, &offset, e);
 }
 
 enum rbe_code rbe_file_read_at(int fd, void *p, size_t n, uint64_t offset, size_t *ret_n, struct rbe_err *e)

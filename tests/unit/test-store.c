@@ -108,6 +108,16 @@ static void test_change_number(void **state)
     assert_int_equal(before, after);
 }
 
+/* The same with databases that keep a rollback journal. */
+static struct home *without_wal(struct home *h)
+{
+    rbe_store_close(rbe_steal(h->store));
+    h->options.journal = RBE_JOURNAL_DELETE;
+    must(h, rbe_store_migrate(&h->options, NULL, &h->err));
+    must(h, rbe_store_open(&h->options, &h->store, &h->err));
+    return h;
+}
+
 /* A worker that has just read sees what another process commits, in its next question. */
 static void readers_keep_no_snapshot(struct home *h)
 {
@@ -139,13 +149,7 @@ static void test_readers_keep_no_snapshot(void **state)
 
 static void test_readers_keep_no_snapshot_without_wal(void **state)
 {
-    struct home *h = *state;
-
-    rbe_store_close(rbe_steal(h->store));
-    h->options.journal = RBE_JOURNAL_DELETE;
-    must(h, rbe_store_migrate(&h->options, NULL, &h->err));
-    must(h, rbe_store_open(&h->options, &h->store, &h->err));
-    readers_keep_no_snapshot(h);
+    readers_keep_no_snapshot(without_wal(*state));
 }
 
 /* As a web server starts one program for one request: nobody else has the database open. */
@@ -300,13 +304,7 @@ static void test_writers_at_once(void **state)
 
 static void test_writers_at_once_without_wal(void **state)
 {
-    struct home *h = *state;
-
-    rbe_store_close(rbe_steal(h->store));
-    h->options.journal = RBE_JOURNAL_DELETE;
-    must(h, rbe_store_migrate(&h->options, NULL, &h->err));
-    must(h, rbe_store_open(&h->options, &h->store, &h->err));
-    writers_at_once(h);
+    writers_at_once(without_wal(*state));
 }
 
 int main(void)
