@@ -147,6 +147,18 @@ my %more = (nginx => <<"SH", Apache => "a2dismod proxy_fcgi\n", lighttpd => "sys
 before=\$(systemctl show -P MainPID rbe-latest.service)
 $restart
 test \$(systemctl show -P MainPID rbe-latest.service) != \$before
+# A mistake in the configuration: clients are told at once, and when it is mended, what the document says brings all back.
+cp /usr/local/etc/rbe/rbe.local.yaml /good.yaml
+echo 'nonsense: true' >> /usr/local/etc/rbe/rbe.local.yaml
+$restart
+sleep 12
+test \$(curl -s --max-time 5 -o /got -w '%{http_code}' http://127.0.0.1/resources/app/latest) = 503
+grep '"code":-1' /got
+journalctl -u rbe-latest.service | grep -i nonsense
+cp /good.yaml /usr/local/etc/rbe/rbe.local.yaml
+$restart
+for i in latest download admin health; do systemctl is-active rbe-\$i.service rbe-\$i.socket; done
+curl -fsS http://127.0.0.1/resources/app/latest
 cp -a /var/lib/rbe /srv/rbe
 sed -i 's|^instance:|&\\n  data_dir: /srv/rbe|' /usr/local/etc/rbe/rbe.local.yaml
 $elsewhere
