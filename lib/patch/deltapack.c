@@ -173,7 +173,9 @@ static enum rbe_code advise(struct packing *p, struct rbe_err *e)
     const struct rbe_nested_bytes old = {from.p + o->old_at, (size_t)o->old->size};
     const struct rbe_nested_bytes new = {to.p + o->new_at, (size_t)o->new->size};
 
-    RBE_TRY(rbe_nested_find(old, new, p->d->dir, &found, e));
+    const uint64_t own = own_memory(p->d), mapped = from.n + to.n;
+
+    RBE_TRY(rbe_nested_find(old, new, p->d->dir, own > mapped ? own - mapped : 0, &found, e));
     uint64_t rest = o->trial_bytes > found.packed ? o->trial_bytes - found.packed : 0, would = rest + found.would;
 
     if (!found.kind || would + ADVICE_LEAST > o->trial_bytes || would > o->trial_bytes / 2)

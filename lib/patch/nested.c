@@ -169,8 +169,14 @@ static enum rbe_code find_in(const struct kind *kind, struct rbe_nested_bytes fi
     return RBE_OK;
 }
 
+static bool comparable(const struct stream *before, const struct stream *after, uint64_t memory_bytes)
+{
+    return before->unpacked && after->unpacked &&
+           rbe_engine_zstd_cost(before->unpacked, after->unpacked, 0).memory_bytes <= memory_bytes;
+}
+
 enum rbe_code rbe_nested_find(struct rbe_nested_bytes old, struct rbe_nested_bytes new, const char *dir,
-                              struct rbe_nested *ret, struct rbe_err *e)
+                              uint64_t memory_bytes, struct rbe_nested *ret, struct rbe_err *e)
 {
     *ret = (struct rbe_nested){0};
     for (size_t i = 0; i < RBE_COUNT(kinds) && !ret->kind; i++) {
@@ -179,7 +185,7 @@ enum rbe_code rbe_nested_find(struct rbe_nested_bytes old, struct rbe_nested_byt
 
         if (code == RBE_OK && after.unpacked)
             code = find_in(&kinds[i], old, dir, &before, e);
-        if (code == RBE_OK && after.unpacked && before.unpacked) {
+        if (code == RBE_OK && comparable(&before, &after, memory_bytes)) {
             const uint64_t end = after.unpacked;
 
             code = rbe_engine_zstd_measure(before.fd, after.fd, &end, 1, &ret->would, e);

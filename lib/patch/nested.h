@@ -20,9 +20,9 @@ struct rbe_nested {
     uint64_t packed;             /* bytes of it in the new file */
     uint64_t would;              /* about what an update between the unpacked streams takes */
 };
-/* The largest stream in both versions of a file. dir: for temporary files. ret->kind stays NULL where there is none, or one
- * of them cannot be unpacked in bounds. Fails only when the disk does. */
+/* The largest stream in both versions of a file. dir: for temporary files. ret->kind stays NULL where there is none, one of
+ * them cannot be unpacked in bounds, or comparing them would take more than memory_bytes. Fails only when the disk does. */
 enum rbe_code rbe_nested_find(struct rbe_nested_bytes old, struct rbe_nested_bytes new, const char *dir,
-                              struct rbe_nested *ret, struct rbe_err *e) RBE_MUST_USE;
+                              uint64_t memory_bytes, struct rbe_nested *ret, struct rbe_err *e) RBE_MUST_USE;
 
 #endif

@@ -4,8 +4,10 @@
 #include "lib/patch/nested.h"
 #include "lib/wrap/map.h"
 
+#define PLENTY (UINT64_C(1) << 30)
+
 /* Packs text in two versions and puts noise around it: files a and b. Returns the size of b. */
-static size_t find(const char *pack, bool around, struct rbe_nested *ret)
+static size_t find(const char *pack, bool around, uint64_t memory, struct rbe_nested *ret)
 {
     rbe_autofree char *script = rbe_strfmt(
         "cd \"$1\"; seq 1 300000 > x; (seq 1 150000; echo new; seq 150001 300000) > y; for f in x y; do %s; done; %s", pack,
@@ -20,7 +22,8 @@ static size_t find(const char *pack, bool around, struct rbe_nested *ret)
 
     assert_int_equal(rbe_map_read(a_fd, &a, &e), RBE_OK);
     assert_int_equal(rbe_map_read(b_fd, &b, &e), RBE_OK);
-    enum rbe_code code = rbe_nested_find((struct rbe_nested_bytes){a.p, a.n}, (struct rbe_nested_bytes){b.p, b.n}, dir, ret, &e);
+    enum rbe_code code = rbe_nested_find((struct rbe_nested_bytes){a.p, a.n}, (struct rbe_nested_bytes){b.p, b.n}, dir,
+                                         memory, ret, &e);
 
     if (code != RBE_OK)
         fail_msg("%s", e.text);
@@ -45,7 +48,7 @@ static void test_kinds(void **state)
     for (size_t i = 0; i < RBE_COUNT(rows); i++) {
         struct rbe_nested found;
 
-        size_t size = find(rows[i].pack, rows[i].around, &found);
+        size_t size = find(rows[i].pack, rows[i].around, PLENTY, &found);
 
         if (!found.kind)
             fail_msg("row %zu: nothing found", i);
@@ -55,6 +58,16 @@ static void test_kinds(void **state)
         assert_true(found.packed <= size - (rows[i].around ? 2 * 70000 - 32 : 0));
         assert_true(found.would < 5000);
     }
+}
+
+/* Where comparing takes more memory than there is, there is no advice. */
+static void test_memory(void **state)
+{
+    struct rbe_nested found;
+
+    (void)state;
+    (void)find("zstd -q -9 -f $f -o $f.p", true, 32 << 20, &found);
+    assert_null(found.kind);
 }
 
 /* Plain files, marks without a stream, a stream that is cut off. */
@@ -69,7 +82,7 @@ static void test_none(void **state)
     for (size_t i = 0; i < RBE_COUNT(packs); i++) {
         struct rbe_nested found;
 
-        (void)find(packs[i], false, &found);
+        (void)find(packs[i], false, PLENTY, &found);
         assert_null(found.kind);
     }
 }
@@ -78,7 +91,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_none),
+        cmocka_unit_test(test_memory), cmocka_unit_test(test_none),
     };
 
     return cmocka_run_group_tests_name("nested", tests, NULL, NULL);
