@@ -193,6 +193,8 @@ static enum rbe_code too_little(const struct packing *p, const char *what, const
 {
     const struct rbe_encoder *has = &p->d->encoder;
 
+    if (need->memory_bytes == UINT64_MAX)
+        return rbe_fail(e, RBE_REFUSED, "%s: not built: of old files of more than 2 GiB no deltas are made", p->d->engine->name);
     if (need->memory_bytes > has->memory_bytes)
         return rbe_fail(e, RBE_REFUSED, "%s: not built: %s takes %llu MiB, and batch.memory_bytes is %llu MiB",
                         p->d->engine->name, what, (unsigned long long)(need->memory_bytes >> 20) + 1,

@@ -31,6 +31,7 @@ static const struct {
 };
 /* The greatest is of 4 GiB; libzstd looks back over 2 GiB. */
 enum { LOG_LEAST = 12, LOG_MOST = 33 };
+#define SOURCE_MOST (UINT64_C(2) << 30)
 
 static int least(int a, int b)
 {
@@ -110,6 +111,9 @@ struct rbe_engine_cost rbe_engine_zstd_cost(uint64_t source, uint64_t target, in
 {
     const struct rbe_zstd_effort how = effort_for(source + target, effort);
 
+    /* libzstd looks no further back, and the stock program takes no larger file to patch from. */
+    if (source > SOURCE_MOST)
+        return (struct rbe_engine_cost){.memory_bytes = UINT64_MAX};
     return (struct rbe_engine_cost){
         .cpu_ms = (source / 1000 * efforts[effort].source_ns + target / 1000 * efforts[effort].target_ns) / 1000,
         .memory_bytes = rbe_zstd_memory(&how) + source + target + rbe_zstd_bound((size_t)target),

@@ -22,7 +22,7 @@ struct rbe_engine_decode {
     int out_fd;                  /* an empty regular file, open for reading and writing */
     uint64_t target_size;        /* what must come out */
 };
-/* What encoding is going to cost at most. */
+/* What encoding is going to cost at most. memory_bytes is UINT64_MAX for a source that the engine cannot take. */
 struct rbe_engine_cost {
     uint64_t cpu_ms, memory_bytes;
 };

@@ -221,7 +221,12 @@ static void test_large(void **state)
 /* More effort never costs less, more bytes neither. */
 static void test_cost(void **state)
 {
+    const uint64_t most = UINT64_C(2) << 30;
+    const struct rbe_engine *zstd = rbe_engine_find("zstd");
+
     (void)state;
+    assert_true(zstd->cost(most, 1, 0).memory_bytes < 4 * most);
+    assert_true(zstd->cost(most + 1, 1, 0).memory_bytes == UINT64_MAX);
     for (size_t i = 0; i < rbe_engines_count; i++)
         for (int effort = 0; effort < rbe_engines[i].efforts; effort++) {
             struct rbe_engine_cost one = rbe_engines[i].cost(10 << 20, 10 << 20, effort);
