@@ -8,7 +8,8 @@
 
 #define SECOND UINT64_C(1000000000)
 #define NOW (1700000000 * SECOND)
-enum { BURST = 300, PROCESSES = 4 };
+/* Far longer than a server that runs takes on a busy machine. */
+enum { BURST = 300, PROCESSES = 4, TIMEOUT_MS = 1000 };
 
 static const struct rbe_bucket_rate slow = {.every = SECOND, .burst = 3};
 
@@ -30,6 +31,7 @@ static int set_up(void **state)
     for (int i = 0; i < 2; i++) {
         (void)site_setup((void **)&p->site[i]);
         p->site[i]->settings.memcached.servers = (struct rbe_conf_list){.v = p->servers, .n = 1};
+        p->site[i]->settings.memcached.timeout_ms = TIMEOUT_MS;
         must(p->site[i], rbe_limit_open(p->site[i]->app, &p->site[i]->err));
     }
     p->one = p->site[0]->app->commons;
@@ -228,7 +230,7 @@ static void test_limits(void **state)
     begin = rbe_clock_mono();
     assert_int_equal(taken(a, RBE_LIMIT_FAILED, "192.0.2.9"), 10);
     assert_int_equal(taken(a, RBE_LIMIT_FAILED, "192.0.2.8"), 0);
-    assert_true(rbe_clock_mono() - begin < SECOND);
+    assert_true(rbe_clock_mono() - begin < TIMEOUT_MS * SECOND / 1000 * 5);
 }
 
 int main(void)
