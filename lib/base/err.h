@@ -68,6 +68,7 @@ static inline void rbe_err_reset(struct rbe_err *e)
     e->code = RBE_OK;
     e->line = 0;
     e->file = NULL;
+    e->retry_after = 0;
     e->text[0] = '\0';
     e->violations = 0;
 }

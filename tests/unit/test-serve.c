@@ -54,6 +54,24 @@ static enum rbe_code handle_die(void *ctx, struct rbe_req *r, struct rbe_resp *p
     return RBE_OK;
 }
 
+static enum rbe_code handle_limited(void *ctx, struct rbe_req *r, struct rbe_resp *p, struct rbe_err *e)
+{
+    (void)ctx;
+    (void)r;
+    (void)p;
+    (void)rbe_fail(e, RBE_LIMITED, "not now");
+    e->retry_after = 7;
+    return e->code;
+}
+
+static enum rbe_code handle_invalid(void *ctx, struct rbe_req *r, struct rbe_resp *p, struct rbe_err *e)
+{
+    (void)ctx;
+    (void)r;
+    (void)p;
+    return rbe_invalid(e, "name", "required", "is required");
+}
+
 static enum rbe_code open_ctx(void *arg, void **ret_ctx, struct rbe_share **ret_share, struct rbe_err *e)
 {
     (void)arg;
@@ -90,6 +108,8 @@ static const struct rbe_route routes[] = {
     {.methods = RBE_PUT, .pattern = "/echo/{}", .handle = handle_echo},
     {.methods = RBE_GET, .pattern = "/fault", .handle = handle_fault},
     {.methods = RBE_GET, .pattern = "/die", .handle = handle_die},
+    {.methods = RBE_GET, .pattern = "/limited", .handle = handle_limited},
+    {.methods = RBE_GET, .pattern = "/invalid", .handle = handle_invalid},
 };
 
 static struct rbe_serve_options options(void)
@@ -192,6 +212,11 @@ static void requests_are_answered(void **state)
     assert_true(ask("GET", "/fault", "", &out));
     assert_null(strstr(out.s, "secret"));
     assert_non_null(strstr(out.s, "X-Request-Id: "));
+    /* what is wrong with a request has nothing to do with the one before */
+    expect_answer("GET", "/limited", "", "Status: 429 Too Many Requests", "\r\nRetry-After: 7\r\n");
+    assert_true(ask("GET", "/invalid", "", &out));
+    assert_non_null(strstr(out.s, "\"violation\":\"required\""));
+    assert_null(strstr(out.s, "Retry-After"));
     assert_true(ask("HEAD", "/pid", "", &out));
     assert_non_null(strstr(out.s, "Content-Length: "));
     assert_string_equal(out.s + out.len - 4, "\r\n\r\n");
