@@ -51,6 +51,7 @@ __attribute__((format(printf, 5, 0))) static enum rbe_code fail_va(struct rbe_er
     e->file = file;
     e->line = line;
     e->violations = 0;
+    e->no = 0;
     e->retry_after = 0;
     (void)vsnprintf(e->text, sizeof(e->text), fmt, ap);
     return code;
@@ -77,6 +78,8 @@ enum rbe_code rbe_fail_errno_at(struct rbe_err *e, const char *file, int line, c
     va_end(ap);
     if (e) {
         size_t len = strlen(e->text);
+
+        e->no = no;
         (void)snprintf(e->text + len, sizeof(e->text) - len, ": %s", strerror(no));
     }
     return code;
@@ -91,6 +94,7 @@ enum rbe_code rbe_invalid_at(struct rbe_err *e, const char *file, int line, cons
         return RBE_INVALID;
     if (e->code != RBE_INVALID)
         e->violations = 0;
+    e->no = 0;
     if (e->violations < RBE_VIOLATIONS_MAX) {
         struct rbe_violation *v = &e->violation[e->violations++];
 

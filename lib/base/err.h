@@ -56,6 +56,7 @@ struct rbe_err {
     enum rbe_code code;
     int line;
     const char *file;
+    int no;                  /* errno where the machine refused (rbe_fail_errno), else 0 */
     int64_t retry_after;     /* seconds until it is worth trying again, 0: not said; after rbe_fail */
     char text[512];
     size_t violations;
@@ -68,6 +69,7 @@ static inline void rbe_err_reset(struct rbe_err *e)
     e->code = RBE_OK;
     e->line = 0;
     e->file = NULL;
+    e->no = 0;
     e->retry_after = 0;
     e->text[0] = '\0';
     e->violations = 0;

@@ -178,14 +178,13 @@ static void tell(void *arg, const char *doing)
         return;
 }
 
-/* What is made of the same input is the same, so a package that failed its proof would fail it again. */
+/* What is made of the same input is the same, so a package that failed its proof would fail it again; where it was the machine
+ * that failed, it would not. */
 static enum rbe_code proved(enum rbe_code code, struct rbe_err *e)
 {
-    if (code != RBE_FAULT)
+    if (code != RBE_FAULT || e->no)
         return code;
-    if (e)
-        e->code = RBE_REFUSED;
-    return RBE_REFUSED;
+    return e->code = RBE_REFUSED;
 }
 
 /* *ret_useless: NULL, or why it is not worth it. */

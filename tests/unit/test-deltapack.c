@@ -8,6 +8,10 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "lib/base/sanitize.h"
 #include "lib/patch/deltapack.h"
 #include "lib/wrap/zipw.h"
@@ -363,10 +367,35 @@ static void test_wrong_packages(void **state)
         assert_int_equal(scratch_sh(script, *state, NULL, NULL), 0);
         wrong.out_fd = scratch_open(*state, "wrong.zip", O_RDWR);
         assert_int_equal(rbe_deltapack_prove(&wrong, &e), RBE_FAULT);
+        assert_int_equal(e.no, 0);
         assert_int_equal(close(wrong.out_fd), 0);
         if (!strstr(e.text, rows[i].reason))
             fail_msg("row %zu: %s", i, e.text);
     }
+}
+
+/* Where the proof itself cannot be made, it is told from one that fails. */
+static void test_proof_fails(void **state)
+{
+    rbe_auto(work) struct work w;
+    struct rlimit before, none;
+    struct rbe_err e = {0};
+
+    assert_int_equal(scratch_sh(RICH, *state, NULL, NULL), 0);
+    pack_both(*state, &kinds[0]);
+    work_make(&w, *state, &kinds[0], "zstd", NULL, "patch");
+    build(&w);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    none = (struct rlimit){0, before.rlim_max};
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    enum rbe_code code = rbe_deltapack_prove(&w.pack, &e);
+
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    (void)signal(SIGXFSZ, SIG_DFL);
+    assert_int_equal(code, RBE_FAULT);
+    assert_int_equal(e.no, EFBIG);
+    prove(&w);
 }
 
 /* A full package that is not what its manifest says, an encoder that is not there, one that runs out of time. */
@@ -409,6 +438,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_groups, trees_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_tampered_bytes, trees_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_wrong_packages, trees_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_proof_fails, trees_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_fails, trees_setup, scratch_teardown),
     };
 
