@@ -26,6 +26,8 @@ sub with_tls {
 
 my $rbe = {build => build_dir(), dir => $dir, data => "$dir/data", config => "$dir/rbe.yaml"};
 must('a configuration for the programs', "$rbe->{build}/bin/rbe-admin", '--config', $rbe->{config}, 'init', '--data', $rbe->{data});
+chmod 0711, $dir;
+Rbe::Host::reach($rbe);
 my @nginx = ('-e', "$dir/log/nginx/error.log", '-p', $dir, '-c');
 my ($tls, $plain) = (free_port(), free_port());
 my $ipv6 = -e '/proc/net/if_inet6' && slurp('/proc/net/if_inet6') =~ /^0{31}1 /m;

@@ -71,19 +71,19 @@ sub own_build {
     $rbe->{build} = $copy;
 }
 
-# Programs in a place that is closed to the user of that number are copied.
+# Programs of root's tests in a place that is closed to whom they run as, by default the web servers' user, are copied.
 sub reach {
-    my ($rbe, $uid) = @_;
-    my @as = ('setpriv', "--reuid=$uid", "--regid=$uid", '--clear-groups');
-    own_build($rbe) if (run(@as, 'test', '-x', "$rbe->{build}/cgi-bin/latest.fcgi"))[0];
+    my ($rbe, $who) = @_;
+    $who //= $user;
+    my @as = ('setpriv', "--reuid=$who", "--regid=$who", '--clear-groups');
+    own_build($rbe) if $> == 0 && (run(@as, 'test', '-x', "$rbe->{build}/cgi-bin/latest.fcgi"))[0];
 }
 
 # What root's tests start must be able to reach programs and data as another user.
 sub open_up {
     my ($rbe) = @_;
     chmod 0711, $rbe->{dir};
-    if ($rbe->{own_build}) { own_build($rbe) }
-    elsif ($> == 0) { reach($rbe, $user) }
+    $rbe->{own_build} ? own_build($rbe) : reach($rbe);
     make_path("$rbe->{data}/tmp", map { "$rbe->{dir}/$_" } qw(run/rbe run/lighttpd log/lighttpd log/apache2 log/nginx));
     give($rbe->{data}, map { "$rbe->{dir}/$_" } qw(run log));
 }
