@@ -13,18 +13,19 @@
 #include "lib/wrap/map.h"
 #include "lib/wrap/xz.h"
 
-enum { BUFFER_LEAST = 1 << 20, PROGRAM_MEMORY = 160 << 20, INDEX_FACTOR = 3 };
+enum { BUFFER_LEAST = 1 << 20, PROGRAM_MEMORY = 160 << 20 };
 #define BUFFER_MOST (UINT64_C(2) << 30)
 
 /* Levels of xdelta3 that are tried, and nanoseconds a byte, about twice what a common machine takes; xz has its share in those
  * of target. Its greatest level finds the most in code, and a lower one settles better where little has changed, so both are
- * made and the smaller one stays. */
+ * made and the smaller one stays. An index takes up to so many times the buffer of the source. */
 static const struct {
     const char *levels;
     uint32_t source_ns, target_ns;
+    unsigned index;
 } efforts[RBE_ENGINE_VCDIFF_EFFORTS] = {
-    {"3", 20, 200},
-    {"96", 100, 700},
+    {"3", 20, 200, 1},
+    {"96", 100, 700, 3},
 };
 
 /* xdelta3 looks for matches in a buffer of the source, which takes a power of two, and not more than it knows. */
@@ -163,7 +164,7 @@ enum rbe_code rbe_engine_vcdiff_decode(const struct rbe_engine_decode *t, struct
 /* The program holds the source's buffer and an index of it; packing begins when it has ended. */
 struct rbe_engine_cost rbe_engine_vcdiff_cost(uint64_t source, uint64_t target, int effort)
 {
-    uint64_t buffer = buffer_for(source), program = buffer + buffer * INDEX_FACTOR + PROGRAM_MEMORY;
+    uint64_t buffer = buffer_for(source), program = buffer + buffer * efforts[effort].index + PROGRAM_MEMORY;
     uint64_t xz = rbe_xz_memory(target);
 
     return (struct rbe_engine_cost){
