@@ -213,7 +213,8 @@ static void test_large(void **state)
     for (size_t i = 0; i < rbe_engines_count; i++) {
         if (encode(&rbe_engines[i], dir, 0, &e) != RBE_OK)
             fail_msg("%s", e.text);
-        assert_true(size_of(dir, "p") < 32 * 1024);
+        /* libzstd of Debian 13 lets most of a block (128 KiB) go. */
+        assert_true(size_of(dir, "p") < 256 * 1024);
     }
     scratch_free(dir);
 }
