@@ -2,7 +2,6 @@
 use strict;
 use warnings;
 use lib 'tests/lib';
-use POSIX qw(strftime);
 use Rbe::Shelf;
 use Rbe::Test;
 use Rbe::Update;
@@ -114,20 +113,19 @@ is $u->run, 0, 'progress counts as a new start' or diag $u->{err};
 
 # ---- a server that wants to be left alone for a while ----
 
-for my $busy ([429, 2], [503, 'a date']) {
+for my $busy ([429, 2], [503, 'date']) {
     $u->{more} = [qw(--tries 2)];
+    begin(['files'], busy => [@$busy, 1]);
     my $begun = time;
-    my $after = $busy->[1] eq 'a date' ? strftime('%a, %d %b %Y %H:%M:%S GMT', gmtime($begun + 3)) : $busy->[1];
-    begin(['files'], busy => [$busy->[0], $after, $begun + 1.9]);
     is $u->run('--json'), 0, "@$busy: asked again later" or diag $u->{err};
-    like $u->{out}, qr/^\{"event":"retry","text":"status $busy->[0]: .*","seconds":[2-4]\}$/m, 'and told so';
+    like $u->{out}, qr/^\{"event":"retry","text":"status $busy->[0]: .*","seconds":[1-4]\}$/m, 'and told so';
     cmp_ok time - $begun, '>=', 1.9, 'not earlier';
     is scalar(grep { m{/latest } } $shelf->requests), 2, 'nor more often';
     $u->is_tree($v2, 'asked again later');
 }
 for my $more ([], [qw(--patience 3599)], [qw(--tries 1 --patience 4000)]) {
     $u->{more} = $more;
-    begin(['files'], busy => [503, 3600, time + 99]);
+    begin(['files'], busy => [503, 3600, 99]);
     my $begun = time;
     is $u->run, 1, "@$more: too long to wait";
     like $u->{err}, qr/^rbe-update: status 503: .*; it may be asked again in 60 minutes$/m, 'told so';

@@ -13,6 +13,7 @@ use Digest::SHA qw(sha256_hex);
 use File::Path qw(make_path remove_tree);
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
+use POSIX qw(strftime);
 use Rbe::Test qw(slurp spew run tree_of pack_tree $JSON);
 use Time::HiRes qw(time);
 
@@ -58,7 +59,8 @@ sub save {
 
 # What to do wrong: cut => bytes after which a package's answer ends; garbage => 1: a page of a proxy for packages, 2: for
 # everything; status => of packages; stale => 1: the package is another one than was promised; norange => 1: ranges are not
-# known; slow => seconds before each of 64 KiB; busy => [status, Retry-After, until when]: all that is answered until then.
+# known; slow => seconds before each of 64 KiB; busy => [status, Retry-After (seconds, or "date": in three),
+# requests]: so many of the first.
 sub set { my ($self, %set) = @_; $self->{set} = \%set; $self->save }
 
 # ---- releases ----
@@ -204,8 +206,9 @@ sub serve {
     my $set = $self->{set};
     my $page = '<html><body>Please log in</body></html>';
     return put_answer($c, 200, ['Content-Type: text/html'], $page) if ($set->{garbage} // 0) == 2;
-    my ($status, $after, $until) = @{$set->{busy} || []};
-    return put_answer($c, $status, ["Retry-After: $after"], $page) if $status && time < $until;
+    my ($status, $after, $most) = @{$set->{busy} || []};
+    $after = strftime('%a, %d %b %Y %H:%M:%S GMT', gmtime(time + 3)) if ($after // '') eq 'date';
+    return put_answer($c, $status, ["Retry-After: $after"], $page) if $status && slurp("$self->{dir}/log") =~ tr/\n// <= $most;
     return put_answer($c, 200, ['Content-Type: application/json'], $JSON->encode($self->answer_of(\%query))) if $path =~ m{/latest$};
     my ($file) = $path =~ m{^/p/([^/]+)$} or return put_answer($c, 404, [], '{"code":1,"msg":"no","data":null}');
     return put_answer($c, 200, ['Content-Type: text/html'], $page) if $set->{garbage};
