@@ -62,6 +62,7 @@ static enum rbe_code open_unix(const char *path, int *ret_fd, struct rbe_err *e)
     memcpy(at.sun_path, path, len + 1);
     (void)snprintf(own.sun_path, sizeof(own.sun_path), "%s.%ld", path, (long)getpid());
     rbe_autoclose int turn = take_turn(path);
+    (void)turn;                      /* held until all is done */
     RBE_TRY(clear_way(&at, e));
     rbe_autoclose int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
