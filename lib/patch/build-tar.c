@@ -3,9 +3,7 @@
  */
 #include "lib/patch/build-tar.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/wrap/arc.h"
 #include "lib/wrap/file.h"
@@ -150,19 +148,15 @@ static int late_by_content_and_path(const void *a, const void *b)
 
 static enum rbe_code put_spooled(struct tarring *w, int fd, uint64_t size, struct rbe_err *e)
 {
-    uint64_t done = 0;
+    size_t n, got;
 
-    while (done < size) {
-        ssize_t n = pread(fd, w->buffer, size - done < BUFFER ? (size_t)(size - done) : BUFFER, (off_t)done);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return rbe_fail_errno(e, "cannot read a temporary file");
-        if (n == 0)
+    for (uint64_t at = 0; at < size; at += n) {
+        n = size - at < BUFFER ? (size_t)(size - at) : BUFFER;
+        if (rbe_file_read_at(fd, w->buffer, n, at, &got, e) != RBE_OK)
+            return rbe_err_prefix(e, "a temporary file");
+        if (got < n)
             return rbe_fail(e, RBE_FAULT, "a temporary file ends early");
-        RBE_TRY(rbe_tarw_write(w->out, w->buffer, (size_t)n, e));
-        done += (uint64_t)n;
+        RBE_TRY(rbe_tarw_write(w->out, w->buffer, n, e));
     }
     return RBE_OK;
 }
