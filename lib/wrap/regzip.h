@@ -1,8 +1,8 @@
 /* Packing what came out of another gzip, with the blocks of that taken over as they are compressed.
  *
  * DEFLATE (RFC 1951) is a sequence of blocks that begin at any bit, and each refers to at most 32 KiB before it. So a block says
- * the same behind other data too, if what it holds and the 32 KiB before it come along: it is copied bit by bit, which costs a
- * hundredth of compressing.
+ * the same behind other data too, if what it holds and the 32 KiB before it come along: it is copied bit by bit, and nothing is
+ * searched for.
  */
 #ifndef RBE_WRAP_REGZIP_H
 #define RBE_WRAP_REGZIP_H
